@@ -1,0 +1,1 @@
+"""Third floor: what each page does. Every module has `register(app, services)`."""

@@ -1,0 +1,210 @@
+"""Try: takes an image in by drop, choice, paste or example, and shows what the model makes of it."""
+
+import io
+from typing import Any
+
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from flask import Response, abort
+
+from callbacks import uploads
+from callbacks.context import EmptyWorkspace, PageContext, one, resolve, spread
+from callbacks.explaining import as_explanation, ask_again_when_back, failed, method_of, method_options, shown
+from callbacks.services import Services
+from callbacks.shell import write_address
+from data.errors import InvalidInput, VitrineError
+from data.samples import View
+from data.text import gettext as _
+from data.types import ModelVersion
+from inference.preprocessing import to_input_image
+from layouts import ids
+from layouts.explained import BUSY, READY, probability_bars, target_options, verdict
+from layouts.parts import empty_workspace, error_state, thumb_url
+from layouts.try_it import PANEL, Example, examples, refused
+
+__all__ = ["example_rows", "known_classes", "register", "seen_url"]
+
+_EXAMPLES = 8
+_TINY = 96
+_BASE64_SHARE = 1.4
+_DEFAULT_LIMIT = 16 * 2**20
+
+
+def register(app: Dash, services: Services) -> None:
+    """Adds the page's callbacks, and the address under which an upload is shown as a network sees it."""
+    limit = round((app.server.config["MAX_CONTENT_LENGTH"] or _DEFAULT_LIMIT * _BASE64_SHARE) / _BASE64_SHARE)
+    app.server.add_url_rule(
+        "/try/seen/<model>/<int:version>/<digest>.png",
+        "try_seen",
+        lambda model, version, digest: _seen(services, model, version, digest),
+    )
+    _register_taking(app, services, limit)
+    _register_showing(app, services)
+    ask_again_when_back(app, PANEL.retry)
+    write_address(app, ids.TRY_STATE, ids.TRY_WRITTEN)
+    app.clientside_callback(
+        ClientsideFunction("pages", "tryFile"),
+        Output(ids.TRY_FILE, "data"),
+        Input(ids.TRY_UPLOAD, "contents"),
+        State(ids.TRY_LIMIT, "data"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("pages", "tryState"),
+        Output(ids.TRY_STATE, "data"),
+        Input(ids.TRY_UPLOADED, "data"),
+        Input(ids.TRY_METHOD, "value"),
+        Input(ids.TRY_TARGET, "value"),
+        Input({"type": ids.TRY_TARGET_CLASS, "panel": ALL, "class": ALL}, "n_clicks"),
+        State(ids.TRY_STATE, "data"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("pages", "mapOpacity"),
+        Output(ids.TRY_OPACITY_SHOWN, "children"),
+        Input(ids.TRY_OPACITY, "value"),
+    )
+
+
+def _register_taking(app: Dash, services: Services, limit: int) -> None:
+    @app.callback(
+        Output(ids.TRY_UPLOADED, "data"),
+        Output(ids.TRY_MESSAGE, "children"),
+        Input(ids.TRY_FILE, "data"),
+        Input({"type": ids.TRY_EXAMPLE, "row": ALL}, "n_clicks"),
+        State(ids.TRY_STATE, "data"),
+        running=[(Output(ids.TRY_STAGE, "className"), BUSY, READY)],
+        prevent_initial_call=True,
+    )
+    def take(file: dict[str, Any] | None, clicks: list[int | None], state: dict[str, Any]) -> tuple[Any, Any]:
+        chosen = ctx.triggered_id
+        try:
+            if isinstance(chosen, dict):
+                if not any(clicks):
+                    return no_update, no_update
+                context = resolve(services, state)
+                sample = services.samples.row(View(context.dataset), int(chosen["row"])).sample
+                content = services.datasets.read(context.dataset.name, sample)
+                upload = uploads.keep(services, content, any_format=True)
+            elif file and file.get("contents"):
+                upload = uploads.keep(services, uploads.content_of(str(file["contents"]), limit))
+            elif file and file.get("too_large"):
+                raise InvalidInput(_("The file is larger than {n} MB; choose a smaller one", n=round(limit / 2**20)))
+            else:
+                return no_update, no_update
+        except VitrineError as error:
+            return {"digest": None}, refused(str(error))
+        return {"digest": upload.digest}, None
+
+    @app.callback(
+        Output(ids.TRY_EXAMPLES, "children"),
+        Output(ids.TRY_LIMIT, "data"),
+        Output(ids.TRY_METHOD, "options"),
+        Input(ids.TRY_RESULT, "id"),
+        State(ids.TRY_STATE, "data"),
+    )
+    def offer(_shown: str, state: dict[str, Any]) -> tuple[Any, ...]:
+        methods = method_options(one(state or {}, "method"))
+        try:
+            context = resolve(services, state)
+        except VitrineError:
+            return None, limit, methods
+        return examples(example_rows(services, context), context.dataset.name), limit, methods
+
+
+def _register_showing(app: Dash, services: Services) -> None:
+    @app.callback(
+        Output(ids.TRY_RESULT, "hidden"),
+        Output(PANEL.head, "children"),
+        Output(PANEL.image, "src"),
+        Output(PANEL.image, "alt"),
+        Output(PANEL.image, "className"),
+        Output(PANEL.bars, "children"),
+        Output(ids.TRY_TARGET, "options"),
+        Output(PANEL.map, "src"),
+        Output(PANEL.map, "hidden"),
+        Output(PANEL.evidence, "children"),
+        Output(PANEL.retry, "hidden"),
+        Input(ids.TRY_STATE, "data"),
+        Input(PANEL.retry, "n_clicks"),
+        running=[(Output(PANEL.stage, "className"), BUSY, READY)],
+    )
+    def show(state: dict[str, Any], _retries: int | None) -> tuple[Any, ...]:
+        digest = one(state or {}, "upload")
+        if digest is None:
+            return True, *[no_update] * 10
+        try:
+            return False, *_result(services, resolve(services, state), digest)
+        except EmptyWorkspace:
+            return False, None, "", "", "picture", None, no_update, "", True, empty_workspace(), True
+        except VitrineError as error:
+            return False, None, "", "", "picture", None, no_update, "", True, error_state(str(error)), True
+
+
+def _result(services: Services, context: PageContext, digest: str) -> tuple[Any, ...]:
+    """Properties of the panel, in the order of the outputs of `show` behind the first."""
+    version = context.version
+    if version is None:
+        raise InvalidInput(_("There is no model for {name} yet; add one with `model add`", name=context.dataset.name))
+    picture = uploads.read(services, digest)
+    source, target = seen_url(version, digest), one(context.parameters, "target")
+    look = "picture pixels" if max(version.preprocessing.image_size, *picture.size) <= _TINY else "picture"
+    alternative = _("Your image as {model} sees it", model=version.reference)
+    targets = target_options(known_classes(context, version), target)
+    payload = {
+        "upload": digest,
+        "model": version.model,
+        "version": version.version,
+        "dataset": context.dataset.name,
+        "method": method_of(one(context.parameters, "method")),
+        "target": target,
+    }
+    try:
+        answer = services.engine.call("predict_image", payload)
+    except VitrineError as error:
+        return None, source, alternative, look, None, targets, *failed(error)
+    top = [(str(name), float(value)) for name, value in answer["probabilities"]]
+    bars = probability_bars(top, None, target, ids.TRY_TARGET_CLASS, "a")
+    size, side = f"{picture.width} × {picture.height}", version.preprocessing.image_size
+    seen = size if picture.size == (side, side) else _("{size}, seen as {input}", size=size, input=f"{side} × {side}")
+    head = verdict(version.reference, *top[0], None, note=seen)
+    if answer["explanation"] is None:
+        return head, source, alternative, look, bars, targets, *failed(InvalidInput(str(answer["refused"])))
+    return head, source, alternative, look, bars, targets, *shown(as_explanation(answer["explanation"]))
+
+
+def known_classes(context: PageContext, version: ModelVersion) -> tuple[str, ...]:
+    """The names of the version's outputs, as far as they are known without asking a worker."""
+    if context.run is not None:
+        return context.run.classes
+    return version.classes or (context.dataset.classes if len(context.dataset.classes) == version.outputs else ())
+
+
+def example_rows(services: Services, context: PageContext) -> list[Example]:
+    """A few samples from all over the dataset."""
+    rows = spread(context.dataset.samples, _EXAMPLES)
+    return [
+        Example(
+            row=found.sample.row,
+            title=_("Try {id}", id=found.sample.sample_id),
+            image=thumb_url(context.dataset.name, found.sample.row, found.sample.digest),
+            tiny=max(found.sample.width, found.sample.height) <= _TINY,
+        )
+        for found in services.samples.rows(View(context.dataset), rows)
+    ]
+
+
+def seen_url(version: ModelVersion, digest: str) -> str:
+    """Where an upload is shown as the version sees it."""
+    return f"/try/seen/{version.model}/{version.version}/{digest}.png"
+
+
+def _seen(services: Services, model: str, version: int, digest: str) -> Response:
+    try:
+        preprocessing = services.models.get(model, version).preprocessing
+        picture = to_input_image(uploads.read(services, digest), preprocessing)
+    except VitrineError:
+        abort(404)
+    buffer = io.BytesIO()
+    (picture.convert("L") if len(preprocessing.mean) == 1 else picture).save(buffer, "PNG")
+    lasting = {"Cache-Control": "private, max-age=31536000, immutable"}
+    return Response(buffer.getvalue(), mimetype="image/png", headers=lasting)

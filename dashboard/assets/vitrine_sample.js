@@ -1,0 +1,242 @@
+/* Sample and Try in the browser: keys, turning in place, the map's opacity, files by drop and paste. */
+(function () {
+  "use strict";
+
+  const { changed, noUpdate, same } = window.vitrine;
+  const pages = (window.dash_clientside.pages = window.dash_clientside.pages || {});
+  const setProps = (id, props) => window.dash_clientside.set_props(id, props);
+  const cause = () => (window.dash_clientside.callback_context.triggered[0] || {}).prop_id || "";
+  const clicked = () => {
+    const first = window.dash_clientside.callback_context.triggered[0];
+    return first && first.value ? first : null;
+  };
+  /* The pattern-matching id of what was clicked, null if only the list of such components changed. */
+  const part = () => {
+    const first = clicked();
+    return first && first.prop_id.startsWith("{") ? JSON.parse(first.prop_id.slice(0, first.prop_id.lastIndexOf("."))) : null;
+  };
+
+  function turnTo(sample) {
+    setProps("sample-turn", { data: { sample, at: Date.now() } });
+    window.scrollTo({ top: 0 });
+  }
+
+  /* Before the frame's own handler, which would show the page anew instead of turning it in place. */
+  window.addEventListener(
+    "click",
+    (event) => {
+      const anchor = event.target.closest && event.target.closest("a[data-turn]");
+      const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+      if (anchor && plain) {
+        event.preventDefault();
+        event.stopPropagation();
+        turnTo(anchor.dataset.turn);
+      }
+    },
+    true,
+  );
+
+  const typing = (target) =>
+    target.closest("input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable], [role=slider], [role=combobox]");
+
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || !event.target.closest) {
+      return;
+    }
+    if (typing(event.target)) {
+      if (event.key === "Escape") {
+        event.target.blur();
+      }
+      return;
+    }
+    if (event.key.startsWith("Arrow") && event.target.closest(".gallery")) {
+      return;
+    }
+    const bound = Array.from(document.querySelectorAll("[data-shortcut]")).find(
+      (element) => element.dataset.shortcut.split(" ").includes(event.key) && element.offsetParent !== null && !element.disabled,
+    );
+    if (!bound) {
+      return;
+    }
+    event.preventDefault();
+    const input = bound.querySelector("input");
+    if (input) {
+      input.focus();
+      input.select();
+    } else if (!event.repeat || bound.dataset.turn) {
+      bound.click();
+    }
+  });
+
+  const DEFAULT = "(default)";
+  const chosen = (value) => (value === DEFAULT ? "" : value || "");
+
+  /* What the pickers of a page say, merged into its state; a click on a bar goes through the picker of the class. */
+  function explained(state, method, target, picker) {
+    const bar = part();
+    if (bar && bar.class !== undefined) {
+      setProps(picker, { value: bar.class === target ? DEFAULT : bar.class });
+      return null;
+    }
+    const next = changed(state || {}, { method: chosen(method), target: chosen(target) });
+    return same(next, changed(state || {}, {})) ? null : next;
+  }
+
+  pages.sampleState = (turn, method, target, _bars, recorded, state, subject) => {
+    const by = cause();
+    if (by === "sample-turn.data") {
+      return turn ? { ...state, sample: turn.sample } : noUpdate();
+    }
+    if (by === "sample-recorded.data") {
+      const on = recorded && recorded.advance && subject && subject.following && subject.sample === recorded.sample;
+      return on ? { ...state, sample: subject.following } : noUpdate();
+    }
+    return explained(state, method, target, "sample-target") || noUpdate();
+  };
+
+  const away = {}; // id of a button that asks again -> whether the engine was away at the last look
+
+  /* What the engine could not answer is asked again as soon as it is back. */
+  pages.askAgain = (engine, clicks) => {
+    if (!engine) {
+      return noUpdate();
+    }
+    const button = window.dash_clientside.callback_context.outputs_list.id;
+    const back = away[button] && engine.props["data-engine"] === "ready";
+    away[button] = engine.props["data-engine"] === "away";
+    return back ? (clicks || 0) + 1 : noUpdate();
+  };
+
+  pages.mapOpacity = (value) => {
+    const share = Math.min(Math.max(Number(value) || 0, 0), 100);
+    document.documentElement.style.setProperty("--map-opacity", String(share / 100));
+    return `${share} %`;
+  };
+
+  pages.sampleAction = (_confirm, _flag, _undo, chosen, _relabel, _relabelEnter, _comment, _commentEnter, label, comment, subject) => {
+    const nothing = [noUpdate(), noUpdate(), noUpdate()];
+    const act = (action) => ({ ...action, sample: subject.sample, at: Date.now() });
+    if (!clicked() || !subject) {
+      return nothing;
+    }
+    const by = cause().split(".")[0];
+    if (by === "sample-chosen") {
+      return [act({ kind: "relabel", label: chosen.class }), noUpdate(), noUpdate()];
+    }
+    const simple = { "sample-confirm": "confirm", "sample-flag": "flag", "sample-undo": "undo" }[by];
+    if (simple) {
+      return [act({ kind: simple }), noUpdate(), noUpdate()];
+    }
+    if (by === "sample-relabel" || by === "sample-relabel-input") {
+      leaveInput();
+      return [act({ kind: "relabel", label: label || "" }), "", noUpdate()];
+    }
+    leaveInput();
+    return [act({ kind: "comment", comment: comment || "" }), noUpdate(), ""];
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest("[data-class]");
+    if (button) {
+      setProps("sample-chosen", { data: { class: button.dataset.class, at: Date.now() } });
+    }
+  });
+
+  /* After Enter the keys shall work again. */
+  function leaveInput() {
+    if (document.activeElement && document.activeElement.matches("input")) {
+      document.activeElement.blur();
+    }
+  }
+
+  /* ---- Try ---- */
+
+  pages.tryFile = (contents, limit) => {
+    if (!contents) {
+      return noUpdate();
+    }
+    if (limit && contents.length > (limit * 4) / 3 + 100) {
+      return { too_large: true, at: Date.now() };
+    }
+    preview(contents);
+    return { contents, at: Date.now() };
+  };
+
+  /* Shows the image at once, long before the server has it. */
+  function preview(contents) {
+    if (contents.startsWith("data:image/")) {
+      expect(contents, "picture");
+    }
+  }
+
+  /* What was said about the image before must not stand beside this one. */
+  function expect(image, look) {
+    setProps("try-result", { hidden: false });
+    setProps("try-image", { src: image, className: look });
+    setProps("try-map", { hidden: true });
+    setProps("try-stage", { className: "picture-stage is-busy" });
+    ["try-head", "try-bars", "try-evidence"].forEach((part) => setProps(part, { children: null }));
+  }
+
+  document.addEventListener("click", (event) => {
+    const image = event.target.closest && event.target.closest(".example") && event.target.closest(".example").querySelector("img");
+    if (image) {
+      expect(image.src, image.className ? "picture pixels" : "picture");
+    }
+  });
+
+  pages.tryState = (uploaded, method, target, _bars, state) => {
+    if (cause() === "try-uploaded.data") {
+      if (!uploaded) {
+        return noUpdate();
+      }
+      if (!uploaded.digest) {
+        return { ...state }; // refused: shows again what was there before its preview
+      }
+      if (chosen(target)) {
+        setProps("try-target", { value: DEFAULT });
+      }
+      return changed(state || {}, { upload: uploaded.digest, target: "" });
+    }
+    return explained(state, method, target, "try-target") || noUpdate();
+  };
+
+  const zone = () => document.getElementById("try-upload");
+
+  function take(file) {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => setProps("try-upload", { contents: reader.result }));
+    reader.readAsDataURL(file);
+  }
+
+  document.addEventListener("paste", (event) => {
+    if (!zone() || !event.clipboardData || (event.target.closest && event.target.closest("input, textarea"))) {
+      return;
+    }
+    const file = Array.from(event.clipboardData.files).find((one) => one.type.startsWith("image/"));
+    if (file) {
+      event.preventDefault();
+      take(file);
+    }
+  });
+
+  /* An image that misses the frame is meant for it all the same; without this the browser would leave the page. */
+  document.addEventListener("dragover", (event) => {
+    if (zone() && event.dataTransfer && Array.from(event.dataTransfer.types).includes("Files")) {
+      event.preventDefault();
+      document.documentElement.classList.add("file-over");
+    }
+  });
+  const leave = () => document.documentElement.classList.remove("file-over");
+  document.addEventListener("dragleave", (event) => !event.relatedTarget && leave());
+  document.addEventListener("drop", (event) => {
+    leave();
+    if (!zone() || !event.dataTransfer || !event.dataTransfer.files.length) {
+      return;
+    }
+    event.preventDefault();
+    if (!event.target.closest(".drop-zone")) {
+      take(event.dataTransfer.files[0]);
+    }
+  });
+})();

@@ -1,0 +1,168 @@
+"""`index`, `project`, `predictions`: apply a model to a dataset, lay its embeddings out, export the result."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dashboard.cli.terminal import Terminal, terminal_of
+from data.errors import InvalidInput, JobCancelled, NotFound, TaskFailed
+from data.runs import projection_file
+from data.samples import View
+from data.types import Job, JobState, Run
+from inference.catalogue import PROJECTIONS, require_method
+
+__all__ = ["register", "require_run", "run_of"]
+
+DatasetArgument = Annotated[str, typer.Argument(help="Name of the dataset.")]
+ModelArgument = Annotated[str, typer.Argument(help="MODEL or MODEL@VERSION; without a number the newest.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command("index")(index)
+    app.command("project")(project)
+    app.command("predictions")(predictions)
+
+
+def index(context: typer.Context, dataset: DatasetArgument, model: ModelArgument) -> None:
+    """Compute predictions, probabilities and embeddings of a whole dataset."""
+    terminal = terminal_of(context)
+    started = time.monotonic()
+    services = terminal.services
+    found = services.datasets.get(dataset)
+    version = services.models.resolve(model)
+    run = services.runs.find(dataset, version.model, version.version)
+    cached = run is not None and services.runs.has_files(run)
+    if run is None or not cached:
+        finish_job(terminal, "index", {"dataset": dataset, "model": version.reference}, f"Indexing {dataset}")
+        run = require_run(terminal, dataset, version.reference)
+    seconds = time.monotonic() - started
+    unknown = "accuracy unknown: classes and labels have no name in common" if found.classes else "no labels"
+    accuracy = unknown if run.accuracy is None else f"accuracy {run.accuracy:.2%}"
+    terminal.result(
+        {
+            "run": run.id,
+            "samples": run.samples,
+            "accuracy": run.accuracy,
+            "seconds": round(seconds, 3),
+            "images_per_second": round(run.samples / max(run.seconds, 1e-9), 1),
+            "cached": cached,
+        },
+        f"{found.name} × {run.reference}: {run.samples:,} samples, {accuracy}" + (" (cached)" if cached else ""),
+    )
+
+
+def project(
+    context: typer.Context,
+    dataset: DatasetArgument,
+    model: ModelArgument,
+    method: Annotated[str, typer.Option(help="umap or pca.")] = "umap",
+    param: Annotated[list[str] | None, typer.Option(help="k=v, as often as needed, say n_neighbors=30.")] = None,
+) -> None:
+    """Lay a run's embeddings out in two dimensions."""
+    terminal = terminal_of(context)
+    started = time.monotonic()
+    services = terminal.services
+    run = require_run(terminal, dataset, model)
+    wanted = {"dataset": dataset, "model": run.reference, "method": method, "parameters": _pairs(param or [])}
+    require_method("method", method, PROJECTIONS)
+    before = services.jobs.find("project", wanted)
+    known = {projection.key: projection for projection in services.runs.projections(run.id)}
+    projection = known.get((before.result or {}).get("projection", "")) if before else None
+    cached = projection is not None and projection_file(services.workspace, run.id, projection.key).exists()
+    if projection is None or not cached:
+        result = finish_job(terminal, "project", wanted, f"Projecting {dataset}").result or {}
+        projection, cached = services.runs.projection(result["projection"]), result["cached"]
+    terminal.result(
+        {
+            "projection": projection.key,
+            "samples": projection.samples,
+            "seconds": round(time.monotonic() - started, 3),
+            "cached": cached,
+        },
+        f"{method} of {dataset} × {run.reference}: {projection.samples:,} samples" + (" (cached)" if cached else ""),
+    )
+
+
+def predictions(
+    context: typer.Context,
+    dataset: DatasetArgument,
+    model: ModelArgument,
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+) -> None:
+    """Export sample_id, label, prediction, confidence, x, y of a run."""
+    terminal = terminal_of(context)
+    services = terminal.services
+    run = require_run(terminal, dataset, model)
+    projections = sorted(services.runs.projections(run.id), key=lambda known: known.method != "umap")
+    view = View(services.datasets.get(dataset), run, projections[0] if projections else None)
+    services.samples.export(view, out)
+    terminal.result(
+        {"out": str(out), "samples": run.samples, "projection": projections[0].key if projections else None},
+        f"{run.samples:,} predictions written to {out}",
+    )
+
+
+def run_of(terminal: Terminal, dataset: str, model: str) -> Run | None:
+    """The run of a version on a dataset, if it was indexed; raises NotFound where either does not exist."""
+    services = terminal.services
+    version = services.models.resolve(model)
+    return services.runs.find(services.datasets.get(dataset).name, version.model, version.version)
+
+
+def require_run(terminal: Terminal, dataset: str, model: str) -> Run:
+    """As `run_of`, but a run must be there.
+
+    Raises:
+        NotFound: The version was not applied to the dataset yet; the text names the command that does it.
+    """
+    run = run_of(terminal, dataset, model)
+    if run is None:
+        raise NotFound(f"{model} was not applied to {dataset} yet; run: index {dataset} {model}")
+    return run
+
+
+def finish_job(terminal: Terminal, kind: str, parameters: Mapping[str, Any], title: str) -> Job:
+    """Submits work and waits for its end, whoever does it: a server on this workspace, or this process.
+
+    Raises:
+        TaskFailed: It failed; the text is its reason.
+        JobCancelled: Somebody cancelled it.
+    """
+    from inference.runner import run_job
+
+    job = terminal.services.jobs.submit(kind, parameters, terminal.settings.person)
+    with terminal.progress(title) as report:
+        job = run_job(
+            terminal.services.workspace,
+            terminal.settings,
+            job.id,
+            lambda now: report(now.done, now.total, now.unit),
+        )
+    if job.state is JobState.CANCELLED:
+        raise JobCancelled(f"Job {job.id} was cancelled; `jobs resume {job.id}` goes on with it")
+    if job.state is not JobState.DONE:
+        raise TaskFailed(job.error or f"Job {job.id} failed")
+    return job
+
+
+def _pairs(texts: list[str]) -> dict[str, Any]:
+    pairs: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise InvalidInput(f"--param {text!r} is not k=v; write --param n_neighbors=30")
+        pairs[name] = _number(value)
+    return pairs
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

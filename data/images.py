@@ -1,0 +1,214 @@
+"""Reading images: by content, within bounds, and always to the same kind of picture."""
+
+import hashlib
+import io
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    ExifTags,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from data.errors import InvalidInput
+
+__all__ = ["MAX_BYTES", "MAX_PIXELS", "SUFFIXES", "Probe", "decode", "probe", "read_bounded", "resolve"]
+
+MAX_PIXELS = 100_000_000
+MAX_BYTES = 64 * 2**20
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".avif"}
+)
+# Named one by one, so that no decoder which starts programs (EPS) or was never meant here is reached.
+# A JPEG with several pictures in it (MPO) is opened as a JPEG.
+_FORMATS = tuple(
+    plugin.format
+    for plugin in (
+        JpegImagePlugin.JpegImageFile,
+        PngImagePlugin.PngImageFile,
+        WebPImagePlugin.WebPImageFile,
+        GifImagePlugin.GifImageFile,
+        BmpImagePlugin.BmpImageFile,
+        TiffImagePlugin.TiffImageFile,
+        PpmImagePlugin.PpmImageFile,
+        AvifImagePlugin.AvifImageFile,
+    )
+)
+_UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    LookupError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# Pillow warns above its limit and refuses at twice it; here the limit itself refuses.
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+# Broken EXIF only costs the orientation, see _turn; thousands of lines about it help nobody.
+warnings.filterwarnings("ignore", message="(Possibly c|C)orrupt EXIF data")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What is kept about an image that can be read.
+
+    Attributes:
+        width, height: Pixels, after the EXIF orientation is applied.
+        digest: SHA-256 of the file's bytes, hexadecimal.
+    """
+
+    width: int
+    height: int
+    digest: str
+
+
+def decode(content: bytes | Path, at_least: int | None = None) -> Image.Image:
+    """Decodes an image to RGB: first frame, EXIF orientation applied, transparency laid on white.
+
+    Args:
+        content: The file's bytes, or where they lie.
+        at_least: A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as both sides keep this many pixels:
+            several times faster, for thumbnails only. None decodes every pixel.
+
+    Returns:
+        Mode "RGB". 16-bit values are scaled to 8 bits.
+
+    Raises:
+        InvalidInput: Not an image of a known format, damaged, or larger than `MAX_BYTES` or `MAX_PIXELS`.
+    """
+    data = read_bounded(content) if isinstance(content, Path) else _bounded(content)
+    image = _open(data)
+    try:
+        turn = _turn(image)
+        if at_least is not None:
+            image.draft(image.mode, (at_least, at_least))
+        rgb = _to_rgb(image)
+        return rgb.transpose(turn) if turn is not None else rgb
+    except _UNREADABLE as error:
+        raise InvalidInput(_reason(error)) from error
+
+
+def probe(content: bytes | Path) -> Probe:
+    """Reads an image once, to learn its size and digest and whether all of it can be decoded.
+
+    Raises:
+        InvalidInput: As `decode` would; the text is the reason in one line.
+    """
+    data = read_bounded(content) if isinstance(content, Path) else _bounded(content)
+    image = _open(data)
+    width, height = image.size
+    try:
+        turn = _turn(image)
+        if image.format in ("JPEG", "MPO"):
+            # Every byte is read and checked also at an eighth of the size, in a third of the time.
+            image.draft(image.mode, (1, 1))
+            image.load()
+        else:
+            _to_rgb(image)
+    except _UNREADABLE as error:
+        raise InvalidInput(_reason(error)) from error
+    if turn in (_TURNS[5], _TURNS[6], _TURNS[7], _TURNS[8]):
+        width, height = height, width
+    return Probe(width, height, hashlib.sha256(data).hexdigest())
+
+
+def read_bounded(path: Path) -> bytes:
+    """The bytes of a file, never more than `MAX_BYTES`.
+
+    Raises:
+        InvalidInput: The file is missing, may not be read, or is too large.
+    """
+    try:
+        with path.open("rb") as file:
+            return _bounded(file.read(MAX_BYTES + 1))
+    except OSError as error:
+        raise InvalidInput(f"cannot be read: {error.strerror or error}") from error
+
+
+def resolve(dataset_folder: Path, uri: str) -> Path:
+    """Where a sample's file lies: `uri` itself if absolute, else inside the dataset's folder."""
+    return dataset_folder / uri
+
+
+def _bounded(data: bytes) -> bytes:
+    if not data:
+        raise InvalidInput("the file is empty")
+    if len(data) > MAX_BYTES:
+        raise InvalidInput(f"the file is larger than {MAX_BYTES // 2**20} MiB")
+    return data
+
+
+def _open(data: bytes) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    except _UNREADABLE as error:
+        raise InvalidInput(_reason(error)) from error
+    if image.width * image.height > MAX_PIXELS:
+        raise InvalidInput(f"{image.width} × {image.height} pixels are more than {MAX_PIXELS:,}")
+    return image
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image of a known format (JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, AVIF)"
+    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
+        return f"more than {MAX_PIXELS:,} pixels"
+    return f"damaged: {' '.join(str(error).split()) or type(error).__name__}"
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    try:
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))  # type: ignore[arg-type]
+    except (*_UNREADABLE, UserWarning):
+        return None
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        image.load()
+        return image
+    if image.mode.startswith("I"):
+        return _grey(np.asarray(image, dtype=np.int64) / 257)
+    if image.mode == "F":
+        values = np.asarray(image, dtype=np.float64)
+        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 255):
+            raise ValueError("floating-point values outside of [0, 255]")
+        return _grey(values * 255 if values.max() <= 1 else values)
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        # Premultiplied modes reach RGBA only one step at a time.
+        straight = image.convert({"RGBa": "RGBA", "La": "LA"}.get(image.mode, image.mode)).convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", straight.size, "white"), straight).convert("RGB")
+    return image.convert("RGB")
+
+
+def _grey(values: np.ndarray) -> Image.Image:
+    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)).convert("RGB")

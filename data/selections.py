@@ -1,0 +1,179 @@
+"""Selections: which samples of a dataset are meant, as a value that a URL can carry.
+
+A selection is the intersection of a filter and a lasso polygon, with an order. The same value drives the gallery,
+the table, the embedding's highlight, previous/next on the sample page and the script contract.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from data.errors import InvalidInput
+
+__all__ = ["MAX_POLYGON", "SORTS", "Lasso", "Outcome", "Selection"]
+
+MAX_POLYGON = 200
+SORTS = ("row", "sample_id", "label", "split", "prediction", "confidence", "margin", "entropy", "loss")
+_KEY = re.compile(r"[0-9a-z]{1,64}", re.ASCII)
+_MAX_TEXT = 200
+_MAX_VALUES = 100
+
+
+class Outcome(StrEnum):
+    """Whether the prediction equals the label."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Lasso:
+    """A closed polygon in the plane of one projection.
+
+    Attributes:
+        projection: Key of the projection in whose coordinates the polygon is drawn.
+        polygon: (x, y) corners in order, 3 to `MAX_POLYGON`.
+    """
+
+    projection: str
+    polygon: tuple[tuple[float, float], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads `KEY:x,y,x,y,…`.
+
+        Raises:
+            InvalidInput: Fewer than three or too many corners, or a corner that is not a finite number.
+        """
+        projection, _, flat = text.partition(":")
+        try:
+            numbers = [float(part) for part in flat.split(",")]
+        except ValueError as error:
+            raise InvalidInput("The lasso in the address is not a list of numbers; draw it again") from error
+        corners = tuple(zip(numbers[::2], numbers[1::2], strict=False))
+        well_formed = len(numbers) % 2 == 0 and 3 <= len(corners) <= MAX_POLYGON and all(map(math.isfinite, numbers))
+        if not well_formed or not _KEY.fullmatch(projection):
+            raise InvalidInput(f"The lasso in the address needs 3 to {MAX_POLYGON} corners; draw it again")
+        return cls(projection, corners)
+
+    def __str__(self) -> str:
+        return self.projection + ":" + ",".join(f"{value:.4g}" for corner in self.polygon for value in corner)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A filter, a lasso, and an order; the empty selection means all samples in the dataset's order.
+
+    Attributes:
+        splits, labels, predictions: Allowed values; empty means any.
+        outcome: Only right or only wrong predictions.
+        compared: One of `fixed`, `broken`, `both_right`, `both_wrong` against the view's other run.
+        low, high: Bounds of the confidence, both included, in [0, 1].
+        text: Part of the sample_id, in any case.
+        feedback: `any`, `none`, or a feedback kind that stands on the sample.
+        sort: A column of `SORTS`.
+        descending: The order of `sort`.
+    """
+
+    splits: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    predictions: tuple[str, ...] = ()
+    outcome: Outcome | None = None
+    compared: str | None = None
+    low: float = 0.0
+    high: float = 1.0
+    text: str = ""
+    feedback: str | None = None
+    lasso: Lasso | None = None
+    sort: str = "row"
+    descending: bool = False
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, str | Sequence[str] | None]) -> Self:
+        """Reads a selection from URL parameters and ignores the parameters of others.
+
+        Raises:
+            InvalidInput: A value is outside what is allowed; the text names it.
+        """
+        outcome = _one(parameters, "outcome")
+        compared = _one(parameters, "compared")
+        feedback = _one(parameters, "feedback")
+        lasso = _one(parameters, "lasso")
+        sort = _one(parameters, "sort") or "row"
+        return cls(
+            splits=_many(parameters, "split"),
+            labels=_many(parameters, "label"),
+            predictions=_many(parameters, "prediction"),
+            outcome=Outcome(_allowed("outcome", outcome, tuple(Outcome))) if outcome else None,
+            compared=_allowed("compared", compared, COMPARED) if compared else None,
+            low=_bound(parameters, "low", 0.0),
+            high=_bound(parameters, "high", 1.0),
+            text=(_one(parameters, "text") or "")[:_MAX_TEXT],
+            feedback=_allowed("feedback", feedback, FEEDBACK) if feedback else None,
+            lasso=Lasso.parse(lasso) if lasso else None,
+            sort=_allowed("sort", sort, SORTS),
+            descending=_one(parameters, "descending") == "1",
+        )
+
+    def to_parameters(self) -> dict[str, str | list[str]]:
+        """The URL parameters that give this selection back; those at their default are left out."""
+        parameters: dict[str, str | list[str]] = {}
+        for name, values in (("split", self.splits), ("label", self.labels), ("prediction", self.predictions)):
+            if values:
+                parameters[name] = list(values)
+        for name, value in (("outcome", self.outcome), ("compared", self.compared), ("feedback", self.feedback)):
+            if value:
+                parameters[name] = str(value)
+        if self.low > 0:
+            parameters["low"] = f"{self.low:g}"
+        if self.high < 1:
+            parameters["high"] = f"{self.high:g}"
+        if self.text:
+            parameters["text"] = self.text
+        if self.lasso:
+            parameters["lasso"] = str(self.lasso)
+        if self.sort != "row":
+            parameters["sort"] = self.sort
+        if self.descending:
+            parameters["descending"] = "1"
+        return parameters
+
+
+COMPARED = ("fixed", "broken", "both_right", "both_wrong")
+FEEDBACK = ("any", "none", "confirm", "relabel", "flag", "comment")
+
+
+def _one(parameters: Mapping[str, str | Sequence[str] | None], name: str) -> str | None:
+    value = parameters.get(name)
+    if value is None or isinstance(value, str):
+        return value or None
+    return value[0] if value else None
+
+
+def _many(parameters: Mapping[str, str | Sequence[str] | None], name: str) -> tuple[str, ...]:
+    value = parameters.get(name)
+    if not value:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(dict.fromkeys(value))[:_MAX_VALUES]
+
+
+def _allowed(name: str, value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise InvalidInput.choice(name, value, allowed)
+    return value
+
+
+def _bound(parameters: Mapping[str, str | Sequence[str] | None], name: str, default: float) -> float:
+    text = _one(parameters, name)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise InvalidInput(f"{name} {text!r} is not a confidence; give a number from 0 to 1")
+    return value

@@ -1,0 +1,113 @@
+"""What can be computed, for people to choose from, and under which key it is cached. Without torch, for the web.
+
+The registries of the workers (`inference.explanations`, `inference.projections`) have exactly these names; a test
+proves it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from data.cache import FileCache
+from data.errors import InvalidInput
+from data.text import lazy
+from data.types import Explanation, ModelVersion
+from data.workspace import content_key
+
+__all__ = [
+    "EXPLANATIONS",
+    "EXPLANATION_CACHE",
+    "PROJECTIONS",
+    "Method",
+    "cached_explanation",
+    "explanation_key",
+    "require_method",
+]
+
+EXPLANATION_CACHE = "explanations"
+_EXPLANATION_ALGORITHM = "explanation-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method as people meet it.
+
+    Attributes:
+        name: As on the command line and in URLs.
+        title, note: For people; pass them through `data.text.gettext` where they are shown.
+        signed: Whether a map has negative values that mean something.
+    """
+
+    name: str
+    title: str
+    note: str
+    signed: bool = False
+
+
+EXPLANATIONS: Mapping[str, Method] = {
+    method.name: method
+    for method in (
+        Method(
+            "gradcam",
+            lazy("Grad-CAM"),
+            lazy("Where the last feature maps speak for the class. Coarse, fast, and a good first look."),
+        ),
+    )
+}
+PROJECTIONS: Mapping[str, Method] = {
+    method.name: method
+    for method in (
+        Method(
+            "umap",
+            lazy("UMAP"),
+            lazy("Keeps neighbours together: clusters mean something, the distances between them little."),
+        ),
+        Method(
+            "pca",
+            lazy("PCA"),
+            lazy("The two directions of greatest variance: distances are true, fine structure is lost."),
+        ),
+    )
+}
+
+
+def require_method(what: str, name: str, methods: Mapping[str, Method]) -> Method:
+    """The method of that name.
+
+    Raises:
+        InvalidInput: There is none; the text names those there are.
+    """
+    if name not in methods:
+        raise InvalidInput.choice(what, name, methods)
+    return methods[name]
+
+
+def explanation_key(
+    version: ModelVersion, classes: Sequence[str], image_digest: str, method: str, target: str | None
+) -> str:
+    """Under which key an explanation is cached; the same in every process.
+
+    Args:
+        classes: Names in the order of the logits, as `Run.classes` or `inference.prediction.class_names` gives them.
+        image_digest: SHA-256 of the image file's bytes.
+        target: The class to explain; None for the predicted one, whichever that is.
+    """
+    return content_key(_EXPLANATION_ALGORITHM, method, version.digest, list(classes), image_digest, target)
+
+
+def cached_explanation(cache: FileCache, key: str) -> Explanation | None:
+    """What is cached under the key, with `cached` true; None if it must be computed.
+
+    The key of the explanation in the answer, under which its map lies, differs from `key` where that one was asked
+    for the predicted class without naming it.
+    """
+    facts = cache.get(EXPLANATION_CACHE, key, ".json")
+    if facts is None:
+        return None
+    try:
+        stored = json.loads(facts.read_bytes())
+    except (OSError, ValueError):  # evicted in this very moment, or left half-written by a power failure
+        return None
+    if cache.get(EXPLANATION_CACHE, stored["key"], ".npy") is None:
+        return None
+    return Explanation(**{**stored, "shape": tuple(stored["shape"]), "cached": True})

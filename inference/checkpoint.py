@@ -1,0 +1,157 @@
+"""Checkpoints trained elsewhere: reading them without running code, and fitting them to a network."""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from data.errors import InvalidInput
+
+__all__ = ["Checkpoint", "load_state", "match", "outputs_in"]
+
+_STATE_KEYS = ("state_dict", "model_state_dict", "model", "net", "network", "weights")
+_CLASS_KEYS = ("classes", "class_names", "idx_to_class", "class_to_idx")
+# Prefixes that wrappers put before every name; the empty one first, for a network that really has a part `model`.
+_WRAPPERS = ("", "module.", "_orig_mod.", "model.", "net.", "network.", "module.model.", "_orig_mod.module.")
+# Numbers that serve training only, and may lack or be left over.
+_OPTIONAL = (".num_batches_tracked",)
+_AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a checkpoint file holds.
+
+    Attributes:
+        state: Tensors by name, as in the file.
+        classes: Class names in the order of the logits, if the file carries them.
+    """
+
+    state: Mapping[str, Tensor]
+    classes: tuple[str, ...] = ()
+
+
+def load_state(path: Path) -> Checkpoint:
+    """Reads a state dictionary, bare or under one of the usual keys, from safetensors or `torch.save`.
+
+    Raises:
+        InvalidInput: No such file, another format, a pickle that needs code to be run, or no tensors in it.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(9)
+    except OSError as error:
+        raise InvalidInput(f"Weights {path} cannot be read: {error.strerror}; check the path") from error
+    if path.suffix == ".safetensors" or head[8:9] == b"{":
+        try:
+            return Checkpoint(load_file(path))
+        except (SafetensorError, OSError, ValueError) as error:
+            raise InvalidInput(f"Weights {path} are not a whole safetensors file: {error}") from error
+    content = _load_pickle(path)
+    state = _find_state(content)
+    if state is None:
+        raise InvalidInput(
+            f"Weights {path} hold no state dictionary; save model.state_dict(), bare or under 'state_dict' or 'model'"
+        )
+    return Checkpoint(state, _find_classes(content))
+
+
+def outputs_in(network: nn.Module, state: Mapping[str, Tensor]) -> int | None:
+    """How many logits the checkpoint's head gives, if its head is the last tensor of `network`; else None."""
+    last = next(reversed(network.state_dict()), None)
+    if last is None:
+        return None
+    for wrapper in _WRAPPERS:
+        tensor = state.get(wrapper + last)
+        if tensor is not None and tensor.ndim:
+            return int(tensor.shape[0])
+    return None
+
+
+def match(network: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Loads the state into the network, whatever wrapper's prefix stands before its names.
+
+    Raises:
+        InvalidInput: Names or shapes differ; the text says how many, names the first, and guesses the cause.
+    """
+    own = network.state_dict()
+    fits = {wrapper: _unwrapped(state, wrapper) for wrapper in _WRAPPERS}
+    best = max(fits.values(), key=lambda candidate: len(candidate.keys() & own.keys()))
+    given = {name: tensor for name, tensor in best.items() if name in own or not name.startswith(_AUXILIARY)}
+    missing = [name for name in own if name not in given and not name.endswith(_OPTIONAL)]
+    unexpected = [name for name in given if name not in own and not name.endswith(_OPTIONAL)]
+    shapes = [
+        f"{name} {tuple(given[name].shape)} instead of {tuple(tensor.shape)}"
+        for name, tensor in own.items()
+        if name in given and given[name].shape != tensor.shape
+    ]
+    if missing or unexpected or shapes:
+        raise InvalidInput(_mismatch(own, missing, unexpected, shapes))
+    network.load_state_dict({**own, **{name: given[name] for name in own if name in given}})
+
+
+def _load_pickle(path: Path) -> Any:
+    try:
+        # Only the newer format, a ZIP archive, can be mapped instead of read.
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as error:
+        if "Unsupported" in str(error) or "not an allowed global" in str(error) or "GLOBAL" in str(error):
+            raise InvalidInput(
+                f"Weights {path} are refused: loading them would run code; save model.state_dict() instead of the model"
+            ) from error
+        raise InvalidInput(f"Weights {path} are no PyTorch checkpoint and no safetensors file") from error
+    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError, OSError) as error:
+        raise InvalidInput(f"Weights {path} are no PyTorch checkpoint and no safetensors file, or damaged") from error
+
+
+def _find_state(content: Any) -> Mapping[str, Tensor] | None:
+    if not isinstance(content, Mapping):
+        return None
+    for key in _STATE_KEYS:
+        inner = content.get(key)
+        if isinstance(inner, Mapping) and (found := _find_state(inner)) is not None:
+            return found
+    tensors = {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    return tensors or None
+
+
+def _find_classes(content: Mapping[str, Any]) -> tuple[str, ...]:
+    for key in _CLASS_KEYS:
+        value = content.get(key)
+        if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
+            return tuple(value)
+        if isinstance(value, Mapping) and value:
+            pairs = [(index, name) for name, index in value.items()] if key == "class_to_idx" else list(value.items())
+            names = {int(index): str(name) for index, name in pairs if str(index).isdigit()}
+            if sorted(names) == list(range(len(pairs))):
+                return tuple(names[index] for index in range(len(pairs)))
+    return ()
+
+
+def _unwrapped(state: Mapping[str, Tensor], wrapper: str) -> dict[str, Tensor]:
+    if not all(name.startswith(wrapper) for name in state):
+        return {}
+    return {name.removeprefix(wrapper): tensor for name, tensor in state.items()}
+
+
+def _mismatch(own: Mapping[str, Tensor], missing: list[str], unexpected: list[str], shapes: list[str]) -> str:
+    parts = [
+        f"{len(names)} {what} ({', '.join(names[:_NAMED])}{', …' if len(names) > _NAMED else ''})"
+        for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
+        if names
+    ]
+    if len(missing) == len(own):
+        cause = "they are of another architecture"
+    elif not missing and not unexpected and len(shapes) <= 2:
+        cause = "the number of classes differs; check --classes"
+    else:
+        cause = "they are of another variant of the architecture"
+    return f"The weights do not fit the network: {'; '.join(parts)}; probably {cause}"

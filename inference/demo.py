@@ -1,0 +1,59 @@
+"""The demo: what it consists of, as jobs that depend on each other. Submitting it again adds what is missing only."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from data.jobs import JobStore
+from data.types import TERMINAL_STATES, Job, JobState
+
+__all__ = ["current_step", "submit_demo"]
+
+_PROJECTIONS = ("pca", "umap")
+
+
+def submit_demo(jobs: JobStore, owner: str) -> list[Job]:
+    """Queues every step of the demo that is neither done nor under way.
+
+    The digits come with two versions, the second trained longer; the shapes with one, which has learned a shortcut.
+
+    Returns:
+        The jobs of all steps, in order, those that are done already among them.
+    """
+    submitted: dict[str, Job] = {}
+    for name, kind, parameters, after in _steps():
+        before = submitted[after].id if after else None
+        known = jobs.find(kind, parameters)
+        reusable = known is not None and (known.state is JobState.DONE or known.state not in TERMINAL_STATES)
+        submitted[name] = known if known and reusable else jobs.submit(kind, parameters, owner, after=before)
+    return list(submitted.values())
+
+
+def current_step(jobs: Sequence[Job]) -> str:
+    """What is being done right now, for a line of progress; empty while nothing runs."""
+    running = [job for job in jobs if job.state is JobState.RUNNING]
+    return ", ".join(f"{job.kind} {job.parameters.get('recipe') or _about(job)}" for job in running)
+
+
+def _about(job: Job) -> str:
+    model = str(job.parameters.get("model", job.parameters.get("name", "")))
+    return f"{job.parameters.get('method', '')} {model}".strip()
+
+
+def _steps() -> Iterator[tuple[str, str, Mapping[str, Any], str | None]]:
+    """Yields (name, kind of job, parameters, name of the step before)."""
+    for dataset in ("digits", "shapes"):
+        yield f"add {dataset}", "add", {"name": dataset, "source": dataset}, None
+    yield "train digits 1", "train", {"recipe": "digits-1", "dataset": "digits"}, "add digits"
+    yield "train shapes 1", "train", {"recipe": "shapes-1", "dataset": "shapes"}, "add shapes"
+    yield from _applied("digits", 1)
+    yield "train digits 2", "train", {"recipe": "digits-2", "dataset": "digits"}, "train digits 1"
+    yield from _applied("shapes", 1)
+    yield from _applied("digits", 2)
+
+
+def _applied(dataset: str, version: int) -> Iterator[tuple[str, str, Mapping[str, Any], str | None]]:
+    run = {"dataset": dataset, "model": f"{dataset}-cnn@{version}"}
+    yield f"index {dataset} {version}", "index", run, f"train {dataset} {version}"
+    for method in _PROJECTIONS:
+        wanted = {**run, "method": method, "parameters": {}}
+        yield f"project {method} {dataset} {version}", "project", wanted, f"index {dataset} {version}"

@@ -1,0 +1,203 @@
+"""Indexing: one model version applied to every sample of a dataset, in shards that any worker can do.
+
+    shards_of ─▶ index_shard, for each shard that is not there yet ─▶ merge
+
+Shards are cut by the samples' rows alone, never by time, so that a job which goes on after a kill finds the shards of
+the one before it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from data.datasets import DatasetStore
+from data.errors import InvalidInput, WorkspaceDamaged
+from data.images import decode
+from data.runs import RunStore
+from data.types import Dataset, ModelVersion, Run, Sample
+from data.workspace import content_key
+from inference.models import load
+from inference.prediction import Output, class_names, comparable, predict, table
+from inference.preprocessing import to_array
+
+__all__ = ["Shard", "index_shard", "merge", "plan", "run_id", "shards_of"]
+
+_ALGORITHM = "index-1"
+_ASSUMED_FLOPS = 40e9
+_SMALLEST, _LARGEST = 16, 2048
+_BATCH = 64
+_BATCH_PIXELS = _BATCH * 256**2
+_COLUMNS = list(Sample.__slots__)
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Rows `start` to `stop` - 1 of the dataset, as shard `number` of the run."""
+
+    number: int
+    start: int
+    stop: int
+
+
+def run_id(version: ModelVersion, dataset: Dataset) -> str:
+    """Content key of the run."""
+    return content_key(_ALGORITHM, version.digest, dataset.digest, class_names(version, dataset))
+
+
+def plan(version: ModelVersion) -> int:
+    """How many samples make a shard of about a second of work.
+
+    A power of two that follows from the network's operations at an assumed speed: the same on every machine, and no
+    work is ever timed to decide it.
+    """
+    operations = max(float(version.notes.get("flops", 0)), 1.0)
+    size = _SMALLEST
+    while size < _LARGEST and size * 2 * operations <= _ASSUMED_FLOPS:
+        size *= 2
+    return size
+
+
+def shards_of(version: ModelVersion, dataset: Dataset) -> list[Shard]:
+    """All shards of the run, in row order."""
+    size = plan(version)
+    starts = range(0, dataset.samples, size)
+    return [Shard(number, start, min(start + size, dataset.samples)) for number, start in enumerate(starts)]
+
+
+def index_shard(
+    datasets: DatasetStore,
+    runs: RunStore,
+    dataset: Dataset,
+    version: ModelVersion,
+    shard: Shard,
+    check: Callable[[], None] = lambda: None,
+) -> int:
+    """Predicts the samples of one shard and keeps the result in the run store.
+
+    Images of the next batch are read and decoded while the network works on the present one.
+
+    Args:
+        check: Is called before each batch; what it raises ends the work.
+
+    Returns:
+        How many samples were indexed.
+
+    Raises:
+        WorkspaceDamaged: A file is gone or was changed since the dataset was added.
+    """
+    classes = class_names(version, dataset)
+    samples = _samples(datasets, dataset, shard)
+    loaded = load(datasets.workspace, version)
+
+    def read(sample: Sample) -> np.ndarray:
+        return to_array(_decode(datasets, dataset.name, sample), version.preprocessing)
+
+    outputs: list[Output] = []
+    with ThreadPoolExecutor(2, thread_name_prefix="decode") as pool:
+        for batch in _ahead(pool, read, samples, _batch_size(version)):
+            check()
+            outputs.append(predict(loaded, batch))
+    output = Output(*(np.concatenate([getattr(part, name) for part in outputs]) for name in Output.__slots__))
+    content = table(
+        [sample.row for sample in samples],
+        [sample.sample_id for sample in samples],
+        [sample.label for sample in samples],
+        classes,
+        comparable(classes, dataset),
+        output,
+    )
+    runs.write_shard(run_id(version, dataset), shard.number, content, output.embeddings)
+    return len(samples)
+
+
+def merge(datasets: DatasetStore, runs: RunStore, dataset: Dataset, version: ModelVersion, seconds: float) -> Run:
+    """Makes the run from its shards, which must all be there, and returns it.
+
+    Args:
+        seconds: Wall-clock time that the indexing took, to be kept with the run.
+
+    Raises:
+        WorkspaceDamaged: A shard is missing or damaged.
+    """
+    identifier, shards = run_id(version, dataset), shards_of(version, dataset)
+    known = runs.known(identifier)
+    if known is None:
+        right, labelled = _count_right(datasets, runs, dataset, identifier, shards)
+        total = sum(labelled.values())
+        known = Run(
+            id=identifier,
+            dataset=dataset.name,
+            model=version.model,
+            version=version.version,
+            samples=dataset.samples,
+            classes=class_names(version, dataset),
+            accuracy=sum(right.values()) / total if total else None,
+            split_accuracy={split: right[split] / count for split, count in sorted(labelled.items()) if split},
+            embedding_dim=version.embedding_dim,
+            seconds=seconds,
+            created_at=datetime.now(UTC),
+        )
+    return runs.finish(known, len(shards))
+
+
+def _batch_size(version: ModelVersion) -> int:
+    """How many samples pass through the network at once: fewer where its input is large, to bound the memory."""
+    return max(min(_BATCH, _BATCH_PIXELS // version.preprocessing.image_size**2), 1)
+
+
+def _decode(datasets: DatasetStore, dataset: str, sample: Sample) -> Image.Image:
+    try:
+        return decode(datasets.read(dataset, sample))
+    except InvalidInput as error:
+        raise WorkspaceDamaged(f"{sample.sample_id} of {dataset}: {error}") from error
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, read: Callable[[Sample], np.ndarray], samples: Sequence[Sample], size: int
+) -> Iterator[np.ndarray]:
+    """Batches of inputs, (n, C, H, W), the next one being read while the present one is used."""
+    batches = [samples[start : start + size] for start in range(0, len(samples), size)]
+    coming = [pool.submit(read, sample) for sample in batches[0]]
+    for following in [*batches[1:], []]:
+        present, coming = coming, [pool.submit(read, sample) for sample in following]
+        yield np.stack([future.result() for future in present])
+
+
+def _samples(datasets: DatasetStore, dataset: Dataset, shard: Shard) -> list[Sample]:
+    path = datasets.workspace.dataset(dataset.name) / "samples.parquet"
+    wanted = [("row", ">=", shard.start), ("row", "<", shard.stop)]
+    records = _read(path, _COLUMNS, wanted).sort_by("row").to_pylist()
+    return [Sample(**record) for record in records]
+
+
+def _count_right(
+    datasets: DatasetStore, runs: RunStore, dataset: Dataset, identifier: str, shards: Sequence[Shard]
+) -> tuple[Counter[str], Counter[str]]:
+    """By split ("" where there is none): right predictions, and labelled samples."""
+    right: Counter[str] = Counter()
+    labelled: Counter[str] = Counter()
+    for shard in shards:
+        wanted = [("row", ">=", shard.start), ("row", "<", shard.stop)]
+        samples = _read(datasets.workspace.dataset(dataset.name) / "samples.parquet", ["row", "split"], wanted)
+        splits = samples.sort_by("row")["split"].to_pylist()
+        outcomes = runs.read_shard(identifier, shard.number, ["correct"])["correct"].to_pylist()
+        for split, correct in zip(splits, outcomes, strict=True):
+            if correct is not None:
+                labelled[split or ""] += 1
+                right[split or ""] += correct
+    return right, labelled
+
+
+def _read(path: Path, columns: list[str], wanted: list[tuple[str, str, int]]) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=columns, filters=wanted)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise WorkspaceDamaged(f"{path} is missing or damaged; add the dataset again from its source") from error

@@ -1,0 +1,311 @@
+"""Model versions: registering one from a checkpoint or a training, and loading one to use it."""
+
+import json
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from data.errors import InvalidInput
+from data.models import ModelStore
+from data.types import INTERPOLATIONS, ModelVersion, Preprocessing
+from data.workspace import Workspace, check_name, content_key
+from inference.adapters import Adapter, open_adapter
+from inference.checkpoint import load_state, match, outputs_in
+from inference.layers import input_channels, inspect_network
+from inference.model_files import VersionFiles, alone, state_digest
+from inference.seeding import seeded
+
+__all__ = ["LoadedModel", "load", "read_classes", "register", "register_module"]
+
+_ALGORITHM = "model-1"
+_SIZES = (224, 256)
+_MAX_SIZE = 4096
+_STATISTICS = {3: ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), 1: ((0.0,), (1.0,))}
+_MAX_LOADED = 4
+_loaded: "OrderedDict[tuple[Path, str], LoadedModel]" = OrderedDict()
+_loading = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A version in memory, ready to be used by one thread at a time.
+
+    Attributes:
+        module: In evaluation mode; no parameter asks for a gradient.
+        lock: To be held while the module runs, because hooks and gradients of two threads must not meet.
+    """
+
+    version: ModelVersion
+    module: nn.Module
+    device: torch.device
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def register(
+    workspace: Workspace,
+    models: ModelStore,
+    name: str,
+    arch: str,
+    weights: str,
+    *,
+    classes: Sequence[str] | None = None,
+    image_size: int | None = None,
+    resize: int | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    interpolation: str | None = None,
+    parent: int | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> ModelVersion:
+    """Adds a version; the same content under the same name is the version that was added before.
+
+    Args:
+        arch: `torchvision:NAME`, `factory:FILE.py:CALLABLE` or `factory:PKG.MOD:CALLABLE`.
+        weights: A checkpoint file, `DEFAULT` for those of the architecture, `none` for random ones (seed 0).
+        classes: Names in the order of the logits; None for those in the checkpoint, if any.
+        image_size, resize: Pixels; an `image_size` alone means that `resize` equals it. None, here as for
+            `interpolation`, for what the architecture's own weights were trained with.
+        mean, std: One number a channel; None for ImageNet's (RGB) or 0 and 1 (grey).
+
+    Raises:
+        InvalidInput: Something given is not allowed, or the weights do not fit; the text says what and why.
+    """
+    check_name("model", name)
+    adapter = open_adapter(arch)
+    state: Mapping[str, Tensor] | None = None
+    found: tuple[str, ...] = ()
+    if weights == "DEFAULT":
+        pretrained = adapter.pretrained()
+        state, found = pretrained.state, pretrained.classes
+    elif weights != "none":
+        checkpoint = load_state(Path(weights))
+        state, found = checkpoint.state, checkpoint.classes
+    names = tuple(classes) if classes else found
+    preset = adapter.preset()
+    sizes = _sizes(preset, image_size, resize)
+    network, built_with = _build(adapter, state, len(names) or None, sizes[0])
+    statistics = _statistics(network, preset if weights == "DEFAULT" else None, mean, std)
+    chosen = interpolation or (preset.interpolation if preset else INTERPOLATIONS[0])
+    if chosen not in INTERPOLATIONS:
+        raise InvalidInput.choice("--interpolation", chosen, INTERPOLATIONS)
+    return _store(
+        workspace,
+        models,
+        name,
+        arch,
+        network,
+        Preprocessing(*sizes, *statistics, chosen),
+        names,
+        built_with,
+        adapter=adapter,
+        parent=parent,
+        notes={"weights": Path(weights).name, **(notes or {})},
+    )
+
+
+def register_module(
+    workspace: Workspace,
+    models: ModelStore,
+    name: str,
+    arch: str,
+    network: nn.Module,
+    preprocessing: Preprocessing,
+    classes: Sequence[str],
+    *,
+    parent: int | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> ModelVersion:
+    """Adds a network that was trained here as a version.
+
+    Args:
+        arch: How to build the network again; its callable is given the number of `classes`.
+
+    Raises:
+        InvalidInput: As `register`.
+    """
+    check_name("model", name)
+    return _store(
+        workspace,
+        models,
+        name,
+        arch,
+        network,
+        preprocessing,
+        tuple(classes),
+        len(classes),
+        adapter=open_adapter(arch),
+        parent=parent,
+        notes=notes or {},
+    )
+
+
+def load(workspace: Workspace, version: ModelVersion) -> LoadedModel:
+    """The version's network; the few that were used last stay in memory.
+
+    Raises:
+        WorkspaceDamaged: A file of the version is missing or was changed.
+        InvalidInput: Its code does not run any more.
+    """
+    key = (workspace.root, version.digest)
+    with _loading:
+        if key not in _loaded:
+            _loaded[key] = LoadedModel(version, _read(workspace, version), torch.device("cpu"))
+        _loaded.move_to_end(key)
+        while len(_loaded) > _MAX_LOADED:
+            _loaded.popitem(last=False)
+        return _loaded[key]
+
+
+def read_classes(text: str) -> tuple[str, ...]:
+    """Class names in the order of the logits from `a,b,c` or from a file: a JSON list, or one name a line.
+
+    Raises:
+        InvalidInput: The file is neither, or there is no name in it.
+    """
+    path = Path(text)
+    if "," in text or not path.is_file():
+        names = [name.strip() for name in text.split(",")]
+    else:
+        try:
+            content = path.read_text(encoding="utf-8-sig")
+            names = json.loads(content) if content.lstrip().startswith("[") else content.splitlines()
+        except (OSError, ValueError) as error:
+            raise InvalidInput(f"Class names {text} cannot be read: {error}; give a name a line") from error
+    kept = tuple(str(name).strip() for name in names if str(name).strip())
+    if not kept:
+        raise InvalidInput(f"Class names {text!r} are empty; give a,b,c or a file with a name a line")
+    return kept
+
+
+def _build(
+    adapter: Adapter, state: Mapping[str, Tensor] | None, wanted: int | None, image_size: int
+) -> tuple[nn.Module, int | None]:
+    """The network with the state in it, and the number of outputs that the adapter was asked for."""
+    with seeded(0):
+        network = adapter.build(wanted, image_size)
+    if state is not None:
+        outputs = outputs_in(network, state)
+        if outputs is not None and outputs != outputs_in(network, network.state_dict()):
+            wanted = outputs
+            with seeded(0):
+                network = adapter.build(wanted, image_size)
+        match(network, state)
+    return _frozen(network), wanted
+
+
+def _frozen(network: nn.Module) -> nn.Module:
+    return network.cpu().float().eval().requires_grad_(False)
+
+
+def _sizes(preset: Preprocessing | None, image_size: int | None, resize: int | None) -> tuple[int, int]:
+    """(image_size, resize) from what was given and what the architecture is made for."""
+    own = (preset.image_size, preset.resize) if preset else _SIZES
+    if image_size is None:
+        image_size = own[0] if resize is None else min(own[0], resize)
+        resize = own[1] if resize is None else resize
+    resize = image_size if resize is None else resize
+    for what, size in (("--image-size", image_size), ("--resize", resize)):
+        if not 1 <= size <= _MAX_SIZE:
+            raise InvalidInput(f"{what} {size} is not allowed; give 1 to {_MAX_SIZE} pixels")
+    return image_size, resize
+
+
+def _statistics(
+    network: nn.Module, preset: Preprocessing | None, mean: Sequence[float] | None, std: Sequence[float] | None
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """(mean, std) from what was given and what the weights were trained with."""
+    channels = len(mean or std or ()) or input_channels(network)
+    if channels not in _STATISTICS:
+        raise InvalidInput(f"--mean and --std have {channels} numbers; give 3 (RGB) or 1 (grey)")
+    default = (preset.mean, preset.std) if preset else _STATISTICS[channels]
+    centre, spread = tuple(mean or default[0]), tuple(std or default[1])
+    if len(centre) != len(spread):
+        raise InvalidInput(f"--mean has {len(centre)} numbers and --std {len(spread)}; give the same number of both")
+    if not all(map(math.isfinite, (*centre, *spread))) or min(spread) <= 0:
+        raise InvalidInput("--mean needs finite numbers and --std numbers above 0")
+    return centre, spread
+
+
+def _store(
+    workspace: Workspace,
+    models: ModelStore,
+    name: str,
+    arch: str,
+    network: nn.Module,
+    preprocessing: Preprocessing,
+    classes: tuple[str, ...],
+    built_with: int | None,
+    *,
+    adapter: Adapter,
+    parent: int | None,
+    notes: Mapping[str, Any],
+) -> ModelVersion:
+    """Writes the version's folder, then the register; or finds the version that has the same content.
+
+    Files of such a version that are missing or were changed are written again.
+    """
+    layers = inspect_network(_frozen(network), preprocessing.image_size, len(preprocessing.mean))
+    _check_classes(classes, layers.outputs)
+    state = network.state_dict()
+    digest = content_key(
+        _ALGORITHM, dict(adapter.identity), _identity(preprocessing), classes, state_digest(state), length=64
+    )
+    folder = workspace.model(name, 1).parent
+    with alone(folder):
+        facts = {"arch": arch, "digest": digest, "classes": classes, "preprocessing": asdict(preprocessing)}
+        known = models.find(name, digest)
+        number = known.version if known else models.next_version(name)
+        files = VersionFiles(folder / str(number))
+        if known is None or not files.whole(known):
+            files.write(state, adapter.source, facts, built_with)
+        return known or models.add(
+            name,
+            number,
+            digest=digest,
+            arch=arch,
+            classes=classes,
+            outputs=layers.outputs,
+            parameters=layers.parameters,
+            preprocessing=preprocessing,
+            embedding_dim=layers.embedding_dim,
+            embedding_layer=layers.embedding_layer,
+            explain_layer=layers.explain_layer,
+            parent=parent,
+            notes={**notes, "flops": layers.flops},
+        )
+
+
+def _identity(preprocessing: Preprocessing) -> dict[str, Any]:
+    """What of the preprocessing is part of the digest: all but the interpolation where it is the usual one.
+
+    So versions keep the digest that they had before other interpolations were known.
+    """
+    identity = asdict(preprocessing)
+    if preprocessing.interpolation == INTERPOLATIONS[0]:
+        del identity["interpolation"]
+    return identity
+
+
+def _check_classes(classes: Sequence[str], outputs: int) -> None:
+    if classes and len(classes) != outputs:
+        raise InvalidInput(f"{len(classes)} class names are given, but the network has {outputs} outputs")
+    if len(set(classes)) != len(classes):
+        twice = next(name for name in classes if list(classes).count(name) > 1)
+        raise InvalidInput(f"The class name {twice!r} is given more than once; each must be unique")
+
+
+def _read(workspace: Workspace, version: ModelVersion) -> nn.Module:
+    files = VersionFiles(workspace.model(version.model, version.version))
+    description = files.read_description(version)
+    adapter = open_adapter(version.arch, files.code_to_run(description))
+    with seeded(0):
+        network = adapter.build(description["built_with"], version.preprocessing.image_size)
+    match(network, files.read_state(description))
+    return _frozen(network)

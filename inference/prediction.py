@@ -1,0 +1,155 @@
+"""What a model version says about images: logits, probabilities, embeddings, and the table that a run keeps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+
+from data.errors import InvalidInput
+from data.runs import SHARD_SCHEMA
+from data.types import Dataset, ModelVersion
+from inference.layers import pool_embedding
+from inference.models import LoadedModel
+
+__all__ = ["Output", "class_names", "comparable", "predict", "softmax", "table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a network gives for N images.
+
+    Attributes:
+        logits: (N, K) float32.
+        probabilities: (N, K) float32 in [0, 1], rows summing to 1.
+        embeddings: (N, D) float32.
+    """
+
+    logits: np.ndarray
+    probabilities: np.ndarray
+    embeddings: np.ndarray
+
+
+def class_names(version: ModelVersion, dataset: Dataset | None) -> tuple[str, ...]:
+    """Names in the order of the logits: the version's own, else the dataset's if their number fits, else numbers.
+
+    Names are compared with labels by name, so the order of a dataset's folders need not be that of the logits. A
+    version that knows other things than the labels say (ImageNet's classes on one's own) is welcome: its predictions
+    are neither right nor wrong, and embeddings, projections and explanations need no label.
+
+    Args:
+        dataset: None for an image that belongs to no dataset.
+
+    Raises:
+        InvalidInput: Names and labels are the same things in another spelling (`great_dane`, `Great Dane`), so that
+            every prediction would go uncounted by mistake.
+    """
+    if not version.classes:
+        if dataset is not None and len(dataset.classes) == version.outputs:
+            return dataset.classes
+        return tuple(f"class {index}" for index in range(version.outputs))
+    if dataset is not None and not comparable(version.classes, dataset):
+        spellings = {_spoken(name) for name in version.classes} - {""}
+        if any(_spoken(label) in spellings for label in dataset.classes):
+            raise InvalidInput(
+                f"{version.reference} knows {_some(version.classes)}, and {dataset.name} is labelled "
+                f"{_some(dataset.classes)}; add the model with --classes spelled as the labels are"
+            )
+    return version.classes
+
+
+def comparable(classes: Sequence[str], dataset: Dataset) -> bool:
+    """Whether a prediction of one of `classes` can be right at all: labels and classes have a name in common."""
+    return not set(classes).isdisjoint(dataset.classes)
+
+
+def predict(loaded: LoadedModel, batch: np.ndarray) -> Output:
+    """Passes a batch through the network.
+
+    Args:
+        batch: (N, C, H, W) float32, from `inference.preprocessing.to_array`.
+    """
+    embeddings: list[Tensor] = []
+
+    def keep(_module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        # Taken at once: a later layer may change it in place.
+        embeddings.append(pool_embedding(inputs[0]).to("cpu", torch.float32, copy=True))
+
+    with loaded.lock, torch.no_grad():
+        hook = loaded.module.get_submodule(loaded.version.embedding_layer).register_forward_pre_hook(keep)
+        try:
+            logits: np.ndarray = loaded.module(torch.from_numpy(batch).to(loaded.device)).float().cpu().numpy()
+        finally:
+            hook.remove()
+    return Output(logits, softmax(logits), embeddings[-1].numpy())
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities from logits, (N, K) float32 both."""
+    powers = np.exp(_shifted(logits))
+    probabilities: np.ndarray = (powers / powers.sum(1, keepdims=True)).astype(np.float32)
+    return probabilities
+
+
+def table(
+    rows: Sequence[int],
+    sample_ids: Sequence[str],
+    labels: Sequence[str | None],
+    classes: Sequence[str],
+    labelled: bool,
+    output: Output,
+) -> pa.Table:
+    """What a run keeps of these samples, with the columns of `data.runs.SHARD_SCHEMA`.
+
+    A label that the model has no class for counts as wrong, and its loss is unknown.
+
+    Args:
+        labelled: Whether classes and labels are the same things, so that a prediction can be right at all.
+    """
+    index = {name: at for at, name in enumerate(classes)}
+    best = output.logits.argmax(1)  # of the logits: probabilities near 1 round to ties
+    names = [classes[at] for at in best]
+    ordered = np.sort(output.probabilities, axis=1)[:, ::-1]
+    runner_up = ordered[:, 1] if ordered.shape[1] > 1 else np.zeros(len(ordered), np.float32)
+    logs = _log_softmax(output.logits)
+
+    def right(name: str, label: str | None) -> bool | None:
+        return name == label if label is not None and labelled else None
+
+    targets = [index.get(label) if label is not None and labelled else None for label in labels]
+    columns: dict[str, Any] = {
+        "row": pa.array(rows, pa.int32()),
+        "sample_id": pa.array(sample_ids, pa.string()),
+        "prediction": pa.array(names, pa.string()),
+        "confidence": output.probabilities[np.arange(len(best)), best],
+        "probabilities": pa.FixedSizeListArray.from_arrays(output.probabilities.reshape(-1), len(classes)),
+        "margin": ordered[:, 0] - runner_up,
+        "entropy": -(np.exp(logs) * logs).sum(1),
+        "loss": [None if target is None else float(-logs[at, target]) for at, target in enumerate(targets)],
+        "correct": pa.array([right(*pair) for pair in zip(names, labels, strict=True)], pa.bool_()),
+    }
+    return pa.table({name: pa.array(columns[name]).cast(SHARD_SCHEMA.field(name).type) for name in SHARD_SCHEMA.names})
+
+
+def _shifted(logits: np.ndarray) -> np.ndarray:
+    wide = logits.astype(np.float64)
+    shifted: np.ndarray = wide - wide.max(1, keepdims=True)
+    return shifted
+
+
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = _shifted(logits)
+    logs: np.ndarray = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    return logs
+
+
+def _spoken(name: str) -> str:
+    """The name without what spellings differ in: case, spaces, signs."""
+    return "".join(character for character in name.casefold() if character.isalnum())
+
+
+def _some(names: Sequence[str], shown: int = 3) -> str:
+    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")

@@ -1,0 +1,67 @@
+"""From an image to the network's input, bit for bit as torchvision's transforms do it, without torch.
+
+The web process shows what the network sees, so this module needs Pillow and NumPy only.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image
+
+from data.types import Preprocessing
+
+__all__ = ["to_array", "to_input_image"]
+
+
+def to_input_image(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
+    """The picture that the network sees: resized, cut to the centre square, in the network's colours.
+
+    Equal to torchvision's `Resize(resize, interpolation)` and `CenterCrop(image_size)` on the same image.
+
+    Returns:
+        (image_size, image_size) pixels, mode "RGB" for 3 channels or "L" for 1.
+    """
+    mode = "L" if len(preprocessing.mean) == 1 else "RGB"
+    converted = image if image.mode == mode else image.convert(mode)
+    resampling = Image.Resampling[preprocessing.interpolation.upper()]
+    return _crop_centre(_resize_shorter_side(converted, preprocessing.resize, resampling), preprocessing.image_size)
+
+
+def to_array(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
+    """The network's input for one image.
+
+    Returns:
+        (C, H, W) float32, each value (v / 255 - mean) / std.
+    """
+    pixels = np.asarray(to_input_image(image, preprocessing))
+    channels = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, 2, 0)
+    table = _normalised(preprocessing.mean, preprocessing.std)
+    return np.stack([levels[channel] for levels, channel in zip(table, channels, strict=True)])
+
+
+@lru_cache(maxsize=32)
+def _normalised(mean: tuple[float, ...], std: tuple[float, ...]) -> np.ndarray:
+    """What each of the 256 levels of each channel becomes, (C, 256) float32."""
+    levels = np.arange(256, dtype=np.float32) / np.float32(255)
+    centre, spread = (np.asarray(values, dtype=np.float32)[:, None] for values in (mean, std))
+    table: np.ndarray = (levels - centre) / spread
+    table.flags.writeable = False
+    return table
+
+
+def _resize_shorter_side(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:
+    width, height = image.size
+    target = (size, int(size * height / width)) if width <= height else (int(size * width / height), size)
+    return image if target == image.size else image.resize(target, resampling)
+
+
+def _crop_centre(image: Image.Image, size: int) -> Image.Image:
+    """The centre square; an image that is smaller lies on black, one pixel nearer to the upper left if it must."""
+    width, height = image.size
+    if width < size or height < size:
+        larger = Image.new(image.mode, (max(width, size), max(height, size)))
+        larger.paste(image, (max(size - width, 0) // 2, max(size - height, 0) // 2))
+        image, (width, height) = larger, larger.size
+    # torchvision rounds half to even here, which Python's round does too.
+    left, top = round((width - size) / 2), round((height - size) / 2)
+    return image.crop((left, top, left + size, top + size))

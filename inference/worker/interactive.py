@@ -1,0 +1,107 @@
+"""What a person waits for: explanations, predictions of an upload, neighbours. And what makes the first wait short."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from data.errors import InvalidInput, NotFound, VitrineError
+from data.images import decode
+from data.samples import View
+from inference.explanations.service import explain as explain_image
+from inference.models import load
+from inference.neighbours import nearest
+from inference.prediction import class_names, predict
+from inference.preprocessing import to_array
+from inference.tasks import WorkerContext
+
+__all__ = ["explain", "neighbours", "predict_image", "warm_up"]
+
+_UPLOADS = "uploads"
+_TOP = 5
+_WARM_MODELS = 4
+
+
+def explain(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Explains a sample; returns the fields of `data.types.Explanation`.
+
+    Payload: dataset, row, model, version, method, target (None for the predicted class).
+
+    Raises:
+        InvalidInput: The method or the target is not known, or the method cannot work on this network.
+        NotFound: There is no such dataset, sample or version.
+    """
+    dataset = context.datasets.get(payload["dataset"])
+    version = context.models.get(payload["model"], payload["version"])
+    sample = context.samples.row(View(dataset), payload["row"]).sample
+    explanation = explain_image(
+        context.workspace,
+        context.cache,
+        version,
+        class_names(version, dataset),
+        context.datasets.read(dataset.name, sample),
+        sample.digest,
+        payload["method"],
+        payload["target"],
+    )
+    return asdict(explanation)
+
+
+def predict_image(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Predicts an uploaded image and explains the prediction.
+
+    Payload: upload (digest of the PNG in the cache), model, version, dataset (for the names of the classes, may be
+    None), method, target (None for the predicted class).
+
+    Returns:
+        {"probabilities": [[class, probability], …] of the five most probable, in order, "explanation": {…} or None,
+        "refused": why there is no explanation, else None}
+
+    Raises:
+        NotFound: The upload is no longer in the cache, or there is no such version.
+    """
+    path = context.cache.get(_UPLOADS, payload["upload"], ".png")
+    if path is None:
+        raise NotFound("The uploaded image is no longer kept; upload it again")
+    content = path.read_bytes()
+    version = context.models.get(payload["model"], payload["version"])
+    classes = class_names(version, context.datasets.get(payload["dataset"]) if payload.get("dataset") else None)
+    loaded = load(context.workspace, version)
+    output = predict(loaded, to_array(decode(content), version.preprocessing)[None])
+    best = output.logits[0].argsort(kind="stable")[::-1][:_TOP]
+    try:
+        explained = explain_image(
+            context.workspace,
+            context.cache,
+            version,
+            classes,
+            content,
+            payload["upload"],
+            payload["method"],
+            payload["target"],
+        )
+        explanation, refused = asdict(explained), None
+    except InvalidInput as error:  # a network without a grid, for instance, predicts all the same
+        explanation, refused = None, str(error)
+    return {
+        "probabilities": [[classes[at], float(output.probabilities[0, at])] for at in best],
+        "explanation": explanation,
+        "refused": refused,
+    }
+
+
+def neighbours(context: WorkerContext, payload: Mapping[str, Any]) -> list[list[float]]:
+    """The samples nearest to one in embedding space: [[row, cosine distance], …]. Payload: run, row, k."""
+    found = nearest(context.runs, payload["run"], payload["row"], payload["k"])
+    return [[neighbour.row, neighbour.distance] for neighbour in found]
+
+
+def warm_up(context: WorkerContext, payload: Mapping[str, Any]) -> list[str]:
+    """Loads the newest versions, so that the first person to ask does not wait for it; returns their names."""
+    newest = sorted(context.models.list(), key=lambda version: version.created_at)[-_WARM_MODELS:]
+    loaded = []
+    for version in newest:
+        try:
+            loaded.append(load(context.workspace, version).version.reference)
+        except VitrineError:
+            continue  # who asks for this version is told why it cannot be loaded
+    return loaded

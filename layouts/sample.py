@@ -1,0 +1,196 @@
+"""One sample: what the model sees, what it says and why, what people said, and what lies near it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from data.text import gettext as _
+from data.types import Sample
+from layouts import ids
+from layouts.explained import PanelIds, map_controls, panel
+from layouts.judging import judging
+from layouts.parts import Card, gallery, help_text, icon, number
+
+__all__ = ["PANELS", "Place", "facts", "head", "layout", "neighbours"]
+
+PANELS = {
+    "a": PanelIds(
+        panel=ids.SAMPLE_A,
+        head=ids.SAMPLE_A_HEAD,
+        stage=ids.SAMPLE_A_STAGE,
+        image=ids.SAMPLE_A_IMAGE,
+        map=ids.SAMPLE_A_MAP,
+        bars=ids.SAMPLE_A_BARS,
+        evidence=ids.SAMPLE_A_EVIDENCE,
+        retry=ids.SAMPLE_A_RETRY,
+    ),
+    "b": PanelIds(
+        panel=ids.SAMPLE_B,
+        head=ids.SAMPLE_B_HEAD,
+        stage=ids.SAMPLE_B_STAGE,
+        image=ids.SAMPLE_B_IMAGE,
+        map=ids.SAMPLE_B_MAP,
+        bars=ids.SAMPLE_B_BARS,
+        evidence=ids.SAMPLE_B_EVIDENCE,
+        retry=ids.SAMPLE_B_RETRY,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the sample stands in the selection that the person walks through.
+
+    Attributes:
+        position: 1-based; None where the sample is not in the selection.
+        filters: What the selection asks for, in words; empty for the whole dataset.
+        previous, following: (sample_id, address) of the samples beside it.
+        back: (title, icon, address) of the pages that show the same selection.
+    """
+
+    position: int | None
+    total: int
+    filters: tuple[str, ...]
+    previous: tuple[str, str] | None
+    following: tuple[str, str] | None
+    back: tuple[tuple[str, str, str], ...]
+
+
+def layout(**parameters: Any) -> Component:
+    """The skeleton, its pickers as the address says."""
+    return html.Div(
+        [
+            dcc.Store(id=ids.SAMPLE_STATE, data=parameters),
+            dcc.Store(id=ids.SAMPLE_WRITTEN),
+            dcc.Store(id=ids.SAMPLE_SUBJECT),
+            dcc.Store(id=ids.SAMPLE_TURN),
+            dcc.Store(id=ids.SAMPLE_CHOSEN),
+            dcc.Store(id=ids.SAMPLE_ACTION),
+            dcc.Store(id=ids.SAMPLE_RECORDED),
+            html.Div(id=ids.SAMPLE_MESSAGE),
+            html.Div(
+                [
+                    html.Div(id=ids.SAMPLE_HEAD),
+                    html.Div([_looking(parameters), judging()], className="sample-columns"),
+                ],
+                id=ids.SAMPLE_BODY,
+                hidden=True,
+            ),
+        ],
+        className="page page-sample",
+    )
+
+
+def _looking(parameters: Mapping[str, Any]) -> Component:
+    controls = map_controls(
+        ids.SAMPLE_METHOD, ids.SAMPLE_TARGET, ids.SAMPLE_OPACITY, ids.SAMPLE_OPACITY_SHOWN, parameters
+    )
+    return html.Section(
+        [
+            html.Div([panel(PANELS["a"]), panel(PANELS["b"], hidden=True)], className="looks"),
+            html.Div(controls, className="surface"),
+            html.Div(
+                [
+                    html.H2(_("Nearest neighbours")),
+                    help_text(_("The samples that look most alike to this version, with their cosine distance.")),
+                    html.Div(id=ids.SAMPLE_NEIGHBOURS, className="neighbours"),
+                ],
+                className="surface neighbours-box",
+            ),
+        ],
+        className="sample-looking",
+        **{"aria-label": _("Image and explanation")},
+    )
+
+
+def head(sample: Sample, dataset: str, place: Place) -> Component:
+    """Title, where the sample stands, and the way on and back."""
+    where = (
+        _("{n} of {total}", n=number(place.position), total=number(place.total))
+        if place.position is not None
+        else _("not among the {total} of this selection", total=number(place.total))
+    )
+    filters = [html.Span(text, className="chip chip-still") for text in place.filters]
+    return html.Header(
+        [
+            html.Div(
+                [
+                    html.Nav(
+                        [
+                            html.A([icon(icon_name), html.Span(title)], href=address)
+                            for title, icon_name, address in place.back
+                        ],
+                        className="back-links",
+                        **{"aria-label": _("Back to the selection")},
+                    ),
+                    html.H1(sample.sample_id, className="sample-title", title=sample.sample_id),
+                    html.Div(
+                        [html.Span(dataset), html.Span(sample.split) if sample.split else None, *filters],
+                        className="sample-place quiet",
+                    ),
+                ],
+                className="sample-head-words",
+            ),
+            html.Nav(
+                [
+                    _turn(place.previous, "arrow-left", _("Previous"), "ArrowLeft k"),
+                    html.Span(where, className="sample-position", role="status"),
+                    _turn(place.following, "arrow-right", _("Next"), "ArrowRight j"),
+                ],
+                className="turns",
+                **{"aria-label": _("Walk through the selection")},
+            ),
+        ],
+        className="sample-head",
+    )
+
+
+def _turn(to: tuple[str, str] | None, icon_name: str, text: str, keys: str) -> Component:
+    """A link to a sample beside this one. A plain click turns the page in place; any other opens the address."""
+    words = [icon(icon_name), html.Span(text)]
+    words = words if icon_name == "arrow-left" else words[::-1]
+    if to is None:
+        return html.Span(words, className="btn btn-sm btn-outline-secondary disabled", **{"aria-disabled": "true"})
+    return html.A(
+        words,
+        href=to[1],
+        className="btn btn-sm btn-outline-secondary",
+        title=f"{text} ({keys.replace('Arrow', '').replace(' ', ' / ')})",
+        **{"data-shortcut": keys, "data-turn": to[0], "aria-keyshortcuts": keys},
+    )
+
+
+def neighbours(cards: Sequence[Card]) -> Component:
+    """The nearest samples in embedding space, nearest first."""
+    return gallery(cards, _("Nearest neighbours in embedding space, nearest first"), size="s")
+
+
+def facts(sample: Sample, more: Sequence[tuple[str, str]], source: str) -> Component:
+    """The sample's metadata.
+
+    Args:
+        more: Further (name, value) pairs, of the run for instance.
+        source: Address of the whole image.
+    """
+    pairs = [
+        (_("Sample"), sample.sample_id),
+        (_("Row"), number(sample.row)),
+        (_("Split"), sample.split or "—"),
+        (_("Size"), f"{sample.width} × {sample.height}"),
+        (_("Digest"), sample.digest[:16]),
+        *more,
+    ]
+    return html.Div(
+        [
+            html.Dl([part for name, value in pairs for part in (html.Dt(name), html.Dd(value))], className="pairs"),
+            html.A(
+                [icon("box-arrow-up-right"), html.Span(_("Open the whole image"))],
+                href=source,
+                target="_blank",
+                className="external",
+            ),
+        ]
+    )

@@ -1,0 +1,129 @@
+"""Try: one image of one's own, and at once what the model makes of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from data.text import gettext as _
+from layouts import ids
+from layouts.explained import PanelIds, map_controls, panel
+from layouts.parts import icon, page_header
+
+__all__ = ["ACCEPTED", "PANEL", "Example", "examples", "layout", "refused"]
+
+ACCEPTED = "image/png,image/jpeg,image/webp"
+PANEL = PanelIds(
+    panel=ids.TRY_PANEL,
+    head=ids.TRY_HEAD,
+    stage=ids.TRY_STAGE,
+    image=ids.TRY_IMAGE,
+    map=ids.TRY_MAP,
+    bars=ids.TRY_BARS,
+    evidence=ids.TRY_EVIDENCE,
+    retry=ids.TRY_RETRY,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A sample of the dataset to begin with. `tiny` pictures are enlarged pixel by pixel."""
+
+    row: int
+    title: str
+    image: str
+    tiny: bool
+
+
+def layout(**parameters: Any) -> Component:
+    """The skeleton; with an upload in the address its result appears by itself."""
+    started = bool(parameters.get("upload"))
+    return html.Div(
+        [
+            dcc.Store(id=ids.TRY_STATE, data=parameters),
+            dcc.Store(id=ids.TRY_WRITTEN),
+            dcc.Store(id=ids.TRY_FILE),
+            dcc.Store(id=ids.TRY_LIMIT),
+            dcc.Store(id=ids.TRY_UPLOADED),
+            page_header(_("Try"), _("Give the model an image it has never seen, and see what it makes of it and why.")),
+            html.Div(id=ids.TRY_MESSAGE, role="alert"),
+            html.Div(
+                [
+                    html.Div(
+                        [
+                            _drop_zone(),
+                            html.Div(id=ids.TRY_EXAMPLES, className="examples"),
+                        ],
+                        className="try-give",
+                    ),
+                    html.Section(
+                        [
+                            panel(PANEL),
+                            html.Div(
+                                map_controls(
+                                    ids.TRY_METHOD, ids.TRY_TARGET, ids.TRY_OPACITY, ids.TRY_OPACITY_SHOWN, parameters
+                                ),
+                                className="surface",
+                            ),
+                        ],
+                        id=ids.TRY_RESULT,
+                        className="try-result",
+                        hidden=not started,
+                        **{"aria-label": _("What the model makes of it")},
+                    ),
+                ],
+                className="try-columns",
+            ),
+        ],
+        className="page page-try",
+    )
+
+
+def _drop_zone() -> Component:
+    return dcc.Upload(
+        html.Div(
+            [
+                html.Span(icon("cloud-arrow-up"), className="drop-icon"),
+                html.Strong(_("Drop an image here")),
+                html.Span(
+                    [
+                        _("or click to choose one, or paste it: "),
+                        html.Span([html.Kbd("Ctrl"), " ", html.Kbd("V")], className="keys"),
+                    ]
+                ),
+                html.Span(_("PNG, JPEG or WebP. It stays on this server."), className="quiet"),
+            ],
+            className="drop-words",
+        ),
+        id=ids.TRY_UPLOAD,
+        accept=ACCEPTED,
+        multiple=False,
+        className="drop-zone",
+        className_active="drop-zone is-over",
+    )
+
+
+def examples(offered: Sequence[Example], dataset: str) -> list[Component]:
+    """Samples of the dataset, each one click away."""
+    if not offered:
+        return []
+    buttons = [
+        html.Button(
+            html.Img(src=one.image, alt=one.title, className="pixels" if one.tiny else ""),
+            id={"type": ids.TRY_EXAMPLE, "row": one.row},
+            className="example",
+            title=one.title,
+        )
+        for one in offered
+    ]
+    return [
+        html.H2(_("Or take one of {dataset}", dataset=dataset), className="examples-title"),
+        html.Div(buttons, className="example-list"),
+    ]
+
+
+def refused(text: str) -> Component:
+    """Why an upload was not taken."""
+    return html.Div([icon("exclamation-circle"), html.Span(text)], className="alert alert-warning slim")

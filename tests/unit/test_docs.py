@@ -1,0 +1,26 @@
+"""What the documents say is what the program does."""
+
+import re
+from pathlib import Path
+
+from dashboard.cli import build_app
+from dashboard.settings import Settings
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_lists_every_setting_with_its_default_and_meaning() -> None:
+    expected = [
+        f"| `VITRINE_{name.upper()}` | {f'`{field.default}`' if field.default != '' else ''} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    table = [line for line in README.splitlines() if line.startswith("| `VITRINE_")]
+    assert table == [line.replace("|  |", "| |") for line in expected]
+
+
+def test_every_command_in_the_readme_exists() -> None:
+    app = build_app()
+    known = {info.name for info in app.registered_commands} | {group.name for group in app.registered_groups}
+    used = set(re.findall(r"python -m dashboard (\w+)", README))
+    assert used
+    assert used <= known

@@ -1,0 +1,116 @@
+"""What is said about an explanation: the sentence, its verdict, the bars, the keys of the classes."""
+
+from typing import Any
+
+import pytest
+
+from callbacks.explaining import as_explanation, failed, method_of, method_options, top_classes
+from data.errors import EngineUnavailable, InvalidInput, TaskFailed
+from data.types import Explanation
+from layouts.explained import DEFAULT, evidence, evidence_sentence, probability_bars, target_options
+from layouts.judging import QUICK_KEYS, class_buttons, quick_keys
+
+
+def explanation(probability: float = 0.97, **trust: float) -> Explanation:
+    return Explanation("ab" * 16, "gradcam", "7", "7", 0.97, probability, "block3", (8, 8), trust, 0.004, False)
+
+
+def text(component: Any) -> str:
+    if component is None or isinstance(component, (int, float)):
+        return ""
+    if isinstance(component, str):
+        return component
+    if isinstance(component, (list, tuple)):
+        return " ".join(text(part) for part in component)
+    return text(getattr(component, "children", None))
+
+
+def test_the_sentence_says_what_hiding_does_in_figures() -> None:
+    assert evidence_sentence("7", 0.97, 0.66, 0.07) == (
+        "Hiding the 20 % that the map marks as most important lowers the probability of “7” "
+        "from 97\u00a0% to 31\u00a0%; hiding as much at random: to 90\u00a0%."
+    )
+
+
+@pytest.mark.parametrize(
+    ("drop", "words"),
+    [(0.3, "lowers the probability"), (-0.2, "raises the probability"), (0.001, "leaves the probability")],
+)
+def test_the_sentence_follows_the_direction(drop: float, words: str) -> None:
+    assert words in evidence_sentence("cat", 0.5, drop, 0.0)
+
+
+def test_the_sentence_never_leaves_the_range_of_probabilities() -> None:
+    said = evidence_sentence("cat", 0.9, -0.3, 1.2)
+    assert "to 100\u00a0%" in said
+    assert "random: to 0\u00a0%" in said
+
+
+@pytest.mark.parametrize(
+    ("probability", "drop", "control", "words"),
+    [
+        (0.9, 0.6, 0.1, "The marked area matters"),
+        (0.9, 0.3, 0.3, "Weak evidence"),
+        (0.9, 0.02, -0.3, "Weak evidence"),  # the control rose, yet hiding the marked part did next to nothing
+        (0.01, 0.005, 0.0, "hardly considers"),
+    ],
+)
+def test_the_verdict_compares_with_the_random_control(
+    probability: float, drop: float, control: float, words: str
+) -> None:
+    shown = text(evidence(explanation(probability, deletion_drop=drop, random_drop=control), "Grad-CAM"))
+    assert words in shown
+    assert "Grad-CAM for “7” at layer block3 · computed in 4 ms" in shown
+
+
+def test_a_map_without_evidence_still_says_where_it_comes_from() -> None:
+    assert "block3" in text(evidence(explanation(), "Grad-CAM"))
+
+
+def test_bars_mark_label_and_target_by_more_than_colour() -> None:
+    bars = probability_bars([("cat", 0.7), ("dog", 0.2), ("eel", 0.0004)], "dog", "cat", "t", "a").children
+    assert [bar.children[-1].children for bar in bars] == ["70.0 %", "20.0 %", "< 0.1 %"]
+    assert bars[1].children[0].children[1].title == "label"
+    assert [getattr(bar, "aria-pressed") for bar in bars] == ["true", "false", "false"]
+    assert bars[0].id == {"type": "t", "panel": "a", "class": "cat"}
+
+
+def test_the_most_probable_classes_come_first_and_ties_keep_their_order() -> None:
+    assert top_classes(["a", "b", "c"], [0.2, 0.6, 0.2], count=2) == [("b", 0.6), ("a", 0.2)]
+
+
+def test_targets_offer_the_predicted_class_first_and_keep_an_unknown_choice() -> None:
+    assert [option["value"] for option in target_options(["a", "b"], "z")] == [DEFAULT, "z", "a", "b"]
+
+
+def test_the_first_method_goes_without_saying() -> None:
+    assert method_of(None) == "gradcam"
+    assert method_options(None)[0]["value"] == DEFAULT
+    assert method_options("gradcam")[0]["value"] == "gradcam"
+    with pytest.raises(InvalidInput, match="gradcam"):
+        method_of("crystal-ball")
+
+
+def test_only_what_may_pass_by_itself_can_be_tried_again() -> None:
+    source, hidden, shown, retry_hidden = failed(EngineUnavailable("The engine is not running"))
+    assert (source, hidden, retry_hidden) == ("", True, False)
+    assert "your judgement still work" in text(shown)
+    assert failed(TaskFailed("out of memory"))[3] is False
+    assert failed(InvalidInput("no grid"))[3] is True
+
+
+def test_a_workers_answer_becomes_a_value() -> None:
+    answer = {**{name: getattr(explanation(), name) for name in Explanation.__slots__}, "shape": [8, 8], "more": 1}
+    assert as_explanation(answer) == explanation()
+
+
+def test_digits_are_their_own_keys_and_others_are_counted() -> None:
+    assert quick_keys(["0", "1", "7"]) == {"0": "0", "1": "1", "7": "7"}
+    assert quick_keys(["cat", "dog"]) == {"cat": "1", "dog": "2"}
+    assert len(quick_keys([f"c{n}" for n in range(40)])) == len(QUICK_KEYS)
+
+
+def test_class_buttons_say_what_stands() -> None:
+    buttons = class_buttons(["cat", "dog"], label="cat", given="dog")
+    assert [getattr(button, "aria-pressed") for button in buttons] == ["false", "true"]
+    assert [getattr(button, "data-shortcut") for button in buttons] == ["1", "2"]

@@ -1,0 +1,175 @@
+from collections import OrderedDict
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from data.errors import InvalidInput
+from data.types import ModelVersion, Preprocessing
+from inference import catalogue
+from inference.explanations import METHODS
+from inference.explanations.evidence import deletion_check
+from inference.explanations.gradcam import gradcam
+from inference.layers import inspect_network
+from inference.models import LoadedModel
+
+
+def loaded(network: nn.Module, size: int = 16, channels: int = 3) -> LoadedModel:
+    network = network.eval().requires_grad_(False)
+    layers = inspect_network(network, size, channels)
+    preprocessing = Preprocessing(size, size, (0.0,) * channels, (1.0,) * channels)
+    version = ModelVersion(
+        model="net",
+        version=1,
+        digest="0" * 64,
+        arch="",
+        classes=(),
+        outputs=layers.outputs,
+        parameters=layers.parameters,
+        preprocessing=preprocessing,
+        embedding_dim=layers.embedding_dim,
+        embedding_layer=layers.embedding_layer,
+        explain_layer=layers.explain_layer,
+        parent=None,
+        created_at=datetime.now(UTC),
+    )
+    return LoadedModel(version, network, torch.device("cpu"))
+
+
+def trunk_and_head(inplace: bool) -> nn.Module:
+    torch.manual_seed(1)
+    return nn.Sequential(
+        OrderedDict(
+            first=nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(inplace=inplace), nn.MaxPool2d(2)),
+            last=nn.Conv2d(8, 6, 3, padding=1),
+            relu=nn.ReLU(inplace=inplace),
+            pool=nn.AdaptiveAvgPool2d(1),
+            flat=nn.Flatten(),
+            head=nn.Linear(6, 4),
+        )
+    )
+
+
+def by_full_gradient(network: nn.Module, layer: str, image: np.ndarray, target: int) -> np.ndarray:
+    """Equations 1 and 2 of the paper with a graph through the whole network."""
+    kept: list[Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        kept.append(output.clone())
+        return kept[-1]
+
+    copy = network.requires_grad_(True)
+    hook = copy.get_submodule(layer).register_forward_hook(keep)
+    logit = copy(torch.from_numpy(image[None]))[0, target]
+    hook.remove()
+    (gradient,) = torch.autograd.grad(logit, kept[0])
+    network.requires_grad_(False)
+    grid = F.relu((gradient.mean((2, 3), keepdim=True) * kept[0]).sum(1, keepdim=True))
+    scaled = F.interpolate(grid, size=image.shape[1:], mode="bilinear", align_corners=False)
+    return scaled[0, 0].detach().numpy()
+
+
+def noise(size: int = 16, channels: int = 3) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(channels, size, size)).astype(np.float32)
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize("target", range(4))
+def test_the_map_is_that_of_the_full_gradient(inplace: bool, target: int) -> None:
+    model = loaded(trunk_and_head(inplace))
+    assert model.version.explain_layer == "last"
+    found = gradcam(model, noise(), target)
+    assert found.values.shape == (16, 16)
+    assert found.values.dtype == np.float32
+    expected = by_full_gradient(trunk_and_head(inplace=False).eval(), "last", noise(), target)
+    assert np.allclose(found.values, expected, atol=1e-7)
+    assert found.layer == "last"
+
+
+def test_a_map_computed_by_hand() -> None:
+    conv, head = nn.Conv2d(1, 2, 1, bias=False), nn.Linear(2, 2, bias=False)
+    with torch.no_grad():
+        conv.weight.copy_(torch.tensor([1.0, -1.0]).view(2, 1, 1, 1))
+        head.weight.copy_(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+    network = nn.Sequential(conv, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
+    image = np.array([[[1, -3], [0, 2]]], dtype=np.float32)
+    model = loaded(network, 2, 1)
+    # Logit 0 is 2 · mean(x), so each cell's weight is 2 / 4; logit 1 is 4 · mean(-x).
+    assert np.allclose(gradcam(model, image, 0).values, [[0.5, 0.0], [0.0, 1.0]])
+    assert np.allclose(gradcam(model, image, 1).values, [[0.0, 3.0], [0.0, 0.0]])
+
+
+def test_nothing_is_left_behind() -> None:
+    model = loaded(trunk_and_head(inplace=True))
+    gradcam(model, noise(), 0)
+    with pytest.raises(IndexError):
+        gradcam(model, noise(), 99)
+    with pytest.raises(RuntimeError):
+        gradcam(model, noise(channels=1), 0)
+    assert torch.is_grad_enabled()
+    assert not model.lock.locked()
+    assert not any(module._forward_hooks for module in model.module.modules())
+    assert all(parameter.grad is None and not parameter.requires_grad for parameter in model.module.parameters())
+
+
+def test_gradient_mode_stays_off_for_a_caller_who_switched_it_off() -> None:
+    with torch.no_grad():
+        gradcam(loaded(trunk_and_head(inplace=True)), noise(), 0)
+        assert not torch.is_grad_enabled()
+
+
+class Detour(nn.Module):
+    """The last grid leads nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 2, 3)
+        self.head = nn.Linear(3, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.conv(images)
+        logits: Tensor = self.head(images.mean((2, 3)))
+        return logits
+
+
+def test_networks_for_which_it_has_no_meaning_are_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"needs a layer with a grid of features; net@1 has none"):
+        gradcam(loaded(nn.Sequential(nn.Flatten(), nn.Linear(48, 2)), 4), noise(4), 0)
+    with pytest.raises(InvalidInput, match="do not depend"):
+        gradcam(loaded(Detour()), noise(), 0)
+
+
+class LooksAtCorner(nn.Module):
+    """For class 0 as long as the upper left quarter is bright."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 1, 1, bias=False)
+        self.head = nn.Linear(1, 2, bias=False)
+        nn.init.ones_(self.conv.weight)
+        with torch.no_grad():
+            self.head.weight.copy_(torch.tensor([[1.5], [-1.5]]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.conv(images)[:, :, :5, :5].mean((2, 3)))
+        return logits
+
+
+def test_deletion_tells_a_map_that_is_right_from_one_that_is_not() -> None:
+    model = loaded(LooksAtCorner(), 10, 1)
+    image = np.full((1, 10, 10), -0.2, dtype=np.float32)
+    image[:, :5, :5] = 1
+    right, wrong = np.zeros((2, 10, 10), dtype=np.float32)
+    right[:5, :5] = 1
+    wrong[5:, 5:] = 1
+    good, bad = deletion_check(model, image, right, 0), deletion_check(model, image, wrong, 0)
+    assert good["deletion_drop"] > 0.2 > good["random_drop"] >= 0
+    assert bad["deletion_drop"] == pytest.approx(0, abs=1e-6)
+    assert deletion_check(model, image, right, 0) == good
+
+
+def test_people_are_offered_exactly_the_methods_there_are() -> None:
+    assert set(METHODS) == set(catalogue.EXPLANATIONS)
