@@ -13,13 +13,14 @@ class Figure:
     """One measured ratio.
 
     Attributes:
-        seconds, baseline: Median wall-clock time of ours and of the bare baseline.
+        seconds, baseline: Median wall-clock time of ours and of the bare baseline; or whatever else `unit` names.
     """
 
     what: str
     seconds: float
     baseline_name: str
     baseline: float
+    unit: str = "s"
 
     @property
     def ratio(self) -> float:
@@ -27,8 +28,9 @@ class Figure:
         return self.seconds / self.baseline
 
     def __str__(self) -> str:
-        ours, theirs = 1000 * self.seconds, 1000 * self.baseline
-        return f"{self.what}: {ours:,.1f} ms, {self.ratio:.2f} × {self.baseline_name} ({theirs:,.1f} ms)"
+        scale, unit = (1000, "ms") if self.unit == "s" else (1, self.unit)
+        ours, theirs = scale * self.seconds, scale * self.baseline
+        return f"{self.what}: {ours:,.1f} {unit}, {self.ratio:.2f} × {self.baseline_name} ({theirs:,.1f} {unit})"
 
 
 def compare(

@@ -1,7 +1,10 @@
-"""Indexing against the loop that a user would write: PIL, torchvision's transforms, a DataLoader of two workers."""
+"""Indexing: against the loop that a user would write, against the bare network, with more workers, with more images."""
 
+import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,32 +19,43 @@ from callbacks.services import Services
 from dashboard.services import build_services
 from dashboard.settings import Settings
 from data.sources import open_source
-from data.types import JobState, ModelVersion
+from data.types import JobState, ModelVersion, Preprocessing, Run
 from inference.engine import Engine, EngineConfig
 from inference.engine_files import EngineLock
 from inference.models import load, register
+from inference.prediction import predict_pixels
 from inference.runner import JobRunner
 from inference.tasks import open_context
 from inference.vision import torchvision
 
 __all__ = ["run"]
 
-_IMAGES = 1024
-_SIZE, _RESIZE = 224, 256
+_BATCH = 64
+_MANY = (10_000, 100_000)
+_CIFAR_WEIGHTS = Path(__file__).parents[2] / "shared" / "real" / "resnet20.th"
+
+
+@dataclass(frozen=True, slots=True)
+class _Indexed:
+    """What came of an index job: seconds, and the most memory that a worker ever held, in bytes."""
+
+    run: Run
+    seconds: float
+    peak: int
 
 
 class _Files(Dataset[torch.Tensor]):
     """Image files as torchvision's usual transforms give them."""
 
-    def __init__(self, paths: list[Path]) -> None:
+    def __init__(self, paths: list[Path], preprocessing: Preprocessing) -> None:
         transforms = torchvision.transforms
         self._paths = paths
         self._transform = transforms.Compose(
             [
-                transforms.Resize(_RESIZE),
-                transforms.CenterCrop(_SIZE),
+                transforms.Resize(preprocessing.resize),
+                transforms.CenterCrop(preprocessing.image_size),
                 transforms.ToTensor(),
-                transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+                transforms.Normalize(preprocessing.mean, preprocessing.std),
             ]
         )
 
@@ -54,51 +68,151 @@ class _Files(Dataset[torch.Tensor]):
 
 
 def run(folder: Path) -> Iterator[Figure]:
-    """Indexes the same photographs with ResNet-18 (random weights) both ways and compares the classes, too."""
-    photographs = write_photographs(folder / "photographs", _IMAGES)
+    """ResNet-18 at 224 × 224 with random weights, and the small ResNet-20 at 32 × 32."""
     settings = Settings(workspace=folder / "workspace")
     services = build_services(settings)
-    services.datasets.add("photographs", open_source(f"imagefolder:{photographs}"))
-    version = register(services.workspace, services.models, "resnet18", "torchvision:resnet18", "none")
-    network = load(services.workspace, version).module
-    ours = _index(services, settings, version)
-    theirs, classes = _plain_loop(network, sorted(photographs.rglob("*.jpg")))
-    indexed = services.runs.find("photographs", version.model, version.version)
-    if indexed is None:
-        raise RuntimeError("the index job left no run")
-    found = np.array([services.runs.probabilities(indexed.id, row).argmax() for row in range(0, _IMAGES, 16)])
-    if not np.array_equal(found, classes[::16]):
+    photographs = write_photographs(folder / "photographs", 1024)
+    large = register(services.workspace, services.models, "resnet18", "torchvision:resnet18", "none")
+    yield from _figures(services, settings, "photographs", photographs, large)
+    small = register(
+        services.workspace,
+        services.models,
+        "resnet20",
+        f"factory:{Path(__file__).with_name('residual.py')}:resnet20",
+        str(_CIFAR_WEIGHTS) if _CIFAR_WEIGHTS.exists() else "none",
+        image_size=32,
+    )
+    miniatures = _miniatures(folder / "miniatures", photographs, _MANY[0])
+    yield from _figures(services, settings, "miniatures", miniatures, small)
+    yield from _with_more(services, settings, folder, miniatures, small)
+
+
+def _figures(
+    services: Services, settings: Settings, name: str, pictures: Path, version: ModelVersion
+) -> Iterator[Figure]:
+    """The same pictures both ways; the classes must be identical and the probabilities within 1e-4."""
+    services.datasets.add(name, open_source(f"imagefolder:{pictures}"))
+    paths = sorted(pictures.rglob("*.jpg"))
+    what = f"index {len(paths):,} images with {version.model} at {version.preprocessing.image_size}"
+    ours = _index(services, settings, name, version)
+    theirs, probabilities = _plain_loop(load(services.workspace, version).module, paths, version.preprocessing)
+    found = np.stack([services.runs.probabilities(ours.run.id, row) for row in range(0, len(paths), 16)])
+    if not np.array_equal(found.argmax(1), probabilities[::16].argmax(1)):
         raise RuntimeError("the index and the plain loop disagree about classes")
-    yield Figure(f"index {_IMAGES} photographs, ResNet-18 at {_SIZE}", ours, "plain loop", theirs)
+    if np.abs(found - probabilities[::16]).max() > 1e-4:
+        raise RuntimeError("the index and the plain loop disagree about probabilities")
+    yield Figure(what, ours.seconds, "plain loop", theirs)
+    yield Figure(what, ours.seconds, "the network alone, from memory", _from_memory(services, version, len(paths)))
     again = time.perf_counter()
-    services.runs.find("photographs", version.model, version.version)
-    yield Figure("index again", time.perf_counter() - again, "first index", ours)
+    services.runs.find(name, version.model, version.version)
+    yield Figure("index again", time.perf_counter() - again, "first index", ours.seconds)
 
 
-def _index(services: Services, settings: Settings, version: ModelVersion) -> float:
-    """Seconds of an index job, on workers that have the network loaded already."""
-    config = EngineConfig.of(services.workspace, settings)
+def _with_more(
+    services: Services, settings: Settings, folder: Path, pictures: Path, version: ModelVersion
+) -> Iterator[Figure]:
+    """Two workers against one, of one thread each; and ten times as many images."""
+    times = {}
+    for workers in (1, 2):
+        name = f"workers{workers}"
+        _copy(services, name, pictures, folder / name, workers)
+        with _environment(OMP_NUM_THREADS="1"):
+            times[workers] = _index(services, settings, name, version, workers).seconds
+    yield Figure(f"index {_MANY[0]:,} images, two workers of one thread", times[2], "one worker", times[1])
+    peaks = {}
+    for count in _MANY:
+        name = f"many{count}"
+        _copy(services, name, pictures, folder / name, count // _MANY[0], mark=count)
+        peaks[count] = _index(services, settings, name, version).peak / 2**20
+    few, many = (peaks[count] for count in _MANY)
+    yield Figure(f"most memory of a worker, {_MANY[1]:,} images", many, f"{_MANY[0]:,} images", few, "MiB")
+
+
+def _copy(services: Services, name: str, pictures: Path, folder: Path, times: int, mark: int = 0) -> None:
+    """A dataset of the same pictures `times` over, whose digest no other has, so that its index starts anew."""
+    for path in pictures.rglob("*.jpg"):
+        for copy in range(times):
+            target = folder / path.parent.name / f"{mark}-{copy}-{path.name}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.hardlink_to(path)
+    services.datasets.add(name, open_source(f"imagefolder:{folder}"))
+
+
+def _index(
+    services: Services, settings: Settings, dataset: str, version: ModelVersion, workers: int | None = None
+) -> _Indexed:
+    """An index job on workers that have the network loaded already."""
+    chosen = settings if workers is None else settings.model_copy(update={"workers": workers})
+    config = EngineConfig.of(services.workspace, chosen)
     context = open_context(config.place)
     with EngineLock(services.workspace) as lock:
         lock.acquire()
         with Engine(config) as engine, JobRunner(context, engine):
-            for future in engine.warm_up()[:-1]:
+            for future in engine.warm_up():
                 future.result()
-            job = services.jobs.submit("index", {"dataset": "photographs", "model": version.reference}, "benchmark")
+            job = services.jobs.submit("index", {"dataset": dataset, "model": version.reference}, "benchmark")
             started = time.perf_counter()
             while services.jobs.get(job.id).state in {JobState.QUEUED, JobState.RUNNING}:
                 time.sleep(0.05)
             seconds = time.perf_counter() - started
+            peak = max(map(_peak_bytes, engine.worker_pids()))
+    context.close()
     ended = services.jobs.get(job.id)
-    if ended.state is not JobState.DONE:
+    found = services.runs.find(dataset, version.model, version.version)
+    if ended.state is not JobState.DONE or found is None:
         raise RuntimeError(f"the index job ended {ended.state}: {ended.error}")
-    return seconds
+    return _Indexed(found, seconds, peak)
 
 
-def _plain_loop(network: nn.Module, paths: list[Path]) -> tuple[float, np.ndarray]:
-    """Seconds of the usual loop, and the class of each image."""
-    loader = DataLoader(_Files(paths), batch_size=64, num_workers=2)
+def _plain_loop(network: nn.Module, paths: list[Path], preprocessing: Preprocessing) -> tuple[float, np.ndarray]:
+    """Seconds of the usual loop, and the probabilities of each image."""
+    loader = DataLoader(_Files(paths, preprocessing), batch_size=_BATCH, num_workers=2)
     started = time.perf_counter()
     with torch.inference_mode():
-        classes = torch.cat([network(batch).argmax(1) for batch in loader])
-    return time.perf_counter() - started, classes.numpy()
+        probabilities = torch.cat([network(batch).softmax(1) for batch in loader])
+    return time.perf_counter() - started, probabilities.numpy()
+
+
+def _from_memory(services: Services, version: ModelVersion, count: int) -> float:
+    """Seconds that the network takes as the workers have it, for as many images, which need not be read."""
+    loaded, size = load(services.workspace, version, fast=True), version.preprocessing.image_size
+    pixels = np.random.default_rng(0).integers(0, 256, (_BATCH, size, size, 3), dtype=np.uint8)
+    predict_pixels(loaded, pixels)
+    batches = -(-count // _BATCH)
+    started = time.perf_counter()
+    for _ in range(batches):
+        predict_pixels(loaded, pixels)
+    return (time.perf_counter() - started) * count / (batches * _BATCH)
+
+
+def _miniatures(folder: Path, photographs: Path, count: int) -> Path:
+    """Cuts of 32 × 32 pixels from all over the photographs, as JPEG files in the same class folders."""
+    generator, sources = np.random.default_rng(1), sorted(photographs.rglob("*.jpg"))
+    for number in range(count):
+        source = sources[number % len(sources)]
+        with Image.open(source) as picture:
+            left, top = (int(generator.integers(side - 64)) for side in picture.size)
+            cut = picture.crop((left, top, left + 64, top + 64)).resize((32, 32))
+        target = folder / source.parent.name / f"{number:05d}.jpg"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        cut.save(target, quality=95)
+    return folder
+
+
+def _peak_bytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

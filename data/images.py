@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import struct
 import warnings
 import zlib
@@ -149,7 +150,8 @@ def read_bounded(path: Path) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            return _bounded(file.read(MAX_BYTES + 1))
+            # Python sets aside as much memory as it is asked to read, so it is asked for the file and one byte more.
+            return _bounded(file.read(min(os.fstat(file.fileno()).st_size, MAX_BYTES) + 1))
     except OSError as error:
         raise InvalidInput(f"cannot be read: {error.strerror or error}") from error
 

@@ -125,21 +125,25 @@ class Engine:
 
     def _launch(self, distributed: Any) -> EngineAddress:
         _start_resource_tracker()
+        import dask
+
         security = distributed.Security.temporary()
+        # Not the cluster's `env`, which comes too late: the allocator reads its variables when a process starts.
+        environment = {"distributed.nanny.pre-spawn-environ": worker_environment(self.config.workers)}
         try:
-            self._cluster = distributed.LocalCluster(
-                n_workers=self.config.workers,
-                threads_per_worker=THREADS_PER_WORKER,
-                processes=True,
-                host="127.0.0.1",
-                protocol="tls://",
-                security=security,
-                memory_limit=0,
-                dashboard_address="127.0.0.1:0",
-                scheduler_kwargs={"dashboard": False},
-                silence_logs=logging.ERROR,
-                env=worker_environment(self.config.workers),
-            )
+            with dask.config.set(environment):
+                self._cluster = distributed.LocalCluster(
+                    n_workers=self.config.workers,
+                    threads_per_worker=THREADS_PER_WORKER,
+                    processes=True,
+                    host="127.0.0.1",
+                    protocol="tls://",
+                    security=security,
+                    memory_limit=0,
+                    dashboard_address="127.0.0.1:0",
+                    scheduler_kwargs={"dashboard": False},
+                    silence_logs=logging.ERROR,
+                )
         except RuntimeError as error:  # a worker was killed while it started
             reason = error.__cause__ or error
             raise EngineUnavailable(f"The workers on this machine do not start: {reason}; try again") from error
@@ -275,10 +279,12 @@ def _start_resource_tracker() -> None:
 def worker_environment(workers: int) -> dict[str, str]:
     """Variables for the workers: the machine's cores divided among their numerical libraries, and memory kept.
 
+    Who sets `OMP_NUM_THREADS` says how many cores each worker uses.
+
     Activations of a few megabytes are asked for and given back in every layer. By default each goes to the system and
     comes back as pages to be cleared, which costs a small network a third of its speed; a worker keeps them instead.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = str(max(1, cores // max(workers, 1)))
+    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, cores // max(workers, 1)))
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     return {**dict.fromkeys(names, threads), **dict.fromkeys(_KEEP_MEMORY, str(_KEPT_BYTES))}

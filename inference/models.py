@@ -18,8 +18,11 @@ from data.types import INTERPOLATIONS, ModelVersion, Preprocessing
 from data.workspace import Workspace, check_name, content_key
 from inference.adapters import Adapter, open_adapter
 from inference.checkpoint import load_state, match, outputs_in
+from inference.devices import best_device
 from inference.layers import input_channels, inspect_network
 from inference.model_files import VersionFiles, alone, state_digest
+from inference.optimised import optimise
+from inference.passes import activation_bytes
 from inference.seeding import seeded
 
 __all__ = ["LoadedModel", "load", "read_classes", "register", "register_module"]
@@ -29,7 +32,7 @@ _SIZES = (224, 256)
 _MAX_SIZE = 4096
 _STATISTICS = {3: ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), 1: ((0.0,), (1.0,))}
 _MAX_LOADED = 4
-_loaded: "OrderedDict[tuple[Path, str], LoadedModel]" = OrderedDict()
+_loaded: "OrderedDict[tuple[Path, str, bool], LoadedModel]" = OrderedDict()
 _loading = threading.Lock()
 
 
@@ -39,12 +42,14 @@ class LoadedModel:
 
     Attributes:
         module: In evaluation mode; no parameter asks for a gradient.
+        activation_bytes: See `inference.passes.activation_bytes`.
         lock: To be held while the module runs, because hooks and gradients of two threads must not meet.
     """
 
     version: ModelVersion
     module: nn.Module
     device: torch.device
+    activation_bytes: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -146,17 +151,26 @@ def register_module(
     )
 
 
-def load(workspace: Workspace, version: ModelVersion) -> LoadedModel:
+def load(workspace: Workspace, version: ModelVersion, *, fast: bool = False) -> LoadedModel:
     """The version's network; the few that were used last stay in memory.
+
+    Args:
+        fast: Whether to make it faster, see `inference.optimised`. It answers the same, but has other layers within:
+            for bulk work, not for looking inside.
 
     Raises:
         WorkspaceDamaged: A file of the version is missing or was changed.
         InvalidInput: Its code does not run any more.
     """
-    key = (workspace.root, version.digest)
+    key = (workspace.root, version.digest, fast)
     with _loading:
         if key not in _loaded:
-            _loaded[key] = LoadedModel(version, _read(workspace, version), torch.device("cpu"))
+            network = _read(workspace, version)
+            size, channels = version.preprocessing.image_size, len(version.preprocessing.mean)
+            if fast:
+                network = optimise(network, version.embedding_layer, size, channels)
+            device, needed = best_device(), activation_bytes(network, size, channels)
+            _loaded[key] = LoadedModel(version, network.to(device), device, needed)
         _loaded.move_to_end(key)
         while len(_loaded) > _MAX_LOADED:
             _loaded.popitem(last=False)

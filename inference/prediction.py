@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from data.errors import InvalidInput
 from data.runs import SHARD_SCHEMA
 from data.types import Dataset, ModelVersion
-from inference.layers import pool_embedding
 from inference.models import LoadedModel
+from inference.passes import forward
 
-__all__ = ["Output", "class_names", "comparable", "predict", "softmax", "table"]
+__all__ = ["Output", "class_names", "comparable", "predict", "predict_pixels", "softmax", "table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +72,28 @@ def predict(loaded: LoadedModel, batch: np.ndarray) -> Output:
     Args:
         batch: (N, C, H, W) float32, from `inference.preprocessing.to_array`.
     """
-    embeddings: list[Tensor] = []
+    return _output(loaded, torch.from_numpy(batch).to(loaded.device))
 
-    def keep(_module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        # Taken at once: a later layer may change it in place.
-        embeddings.append(pool_embedding(inputs[0]).to("cpu", torch.float32, copy=True))
 
-    with loaded.lock, torch.no_grad():
-        hook = loaded.module.get_submodule(loaded.version.embedding_layer).register_forward_pre_hook(keep)
-        try:
-            logits: np.ndarray = loaded.module(torch.from_numpy(batch).to(loaded.device)).float().cpu().numpy()
-        finally:
-            hook.remove()
-    return Output(logits, softmax(logits), embeddings[-1].numpy())
+def predict_pixels(loaded: LoadedModel, pixels: np.ndarray) -> Output:
+    """As `predict`, from what the network's input is made of: less to carry about, and normalised where it is used.
+
+    Args:
+        pixels: (N, H, W, C) uint8, from `inference.preprocessing.to_pixels`.
+    """
+    preprocessing = loaded.version.preprocessing
+    batch = torch.from_numpy(pixels).to(loaded.device).permute(0, 3, 1, 2).float().div_(255)  # channels last
+    mean, std = (
+        torch.tensor(values, dtype=torch.float32, device=loaded.device)[:, None, None]
+        for values in (preprocessing.mean, preprocessing.std)
+    )
+    return _output(loaded, batch.sub_(mean).div_(std))
+
+
+def _output(loaded: LoadedModel, batch: Tensor) -> Output:
+    with loaded.lock:
+        logits, embeddings = forward(loaded.module, loaded.version.embedding_layer, batch)
+    return Output(logits.numpy(), softmax(logits.numpy()), embeddings.numpy())
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from data.types import Preprocessing
 
-__all__ = ["to_array", "to_input_image"]
+__all__ = ["to_array", "to_input_image", "to_pixels"]
 
 
 def to_input_image(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
@@ -27,14 +27,23 @@ def to_input_image(image: Image.Image, preprocessing: Preprocessing) -> Image.Im
     return _crop_centre(_resize_shorter_side(converted, preprocessing.resize, resampling), preprocessing.image_size)
 
 
+def to_pixels(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
+    """What the network's input is made of, before values are scaled and normalised.
+
+    Returns:
+        (H, W, C) uint8.
+    """
+    pixels = np.asarray(to_input_image(image, preprocessing))
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
 def to_array(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     """The network's input for one image.
 
     Returns:
         (C, H, W) float32, each value (v / 255 - mean) / std.
     """
-    pixels = np.asarray(to_input_image(image, preprocessing))
-    channels = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, 2, 0)
+    channels = np.moveaxis(to_pixels(image, preprocessing), 2, 0)
     table = _normalised(preprocessing.mean, preprocessing.std)
     return np.stack([levels[channel] for levels, channel in zip(table, channels, strict=True)])
 

@@ -32,6 +32,7 @@ __all__ = [
     "COMPILE_RESOURCE",
     "INTERACTIVE_PRIORITY",
     "TASKS",
+    "WORKER_NUMBER",
     "Outcome",
     "Place",
     "Task",
@@ -58,6 +59,8 @@ TASKS: Mapping[str, str] = {
 INTERACTIVE_PRIORITY = 10
 BATCH_EXECUTOR = "batch"
 BATCH_RESOURCE = "batch"
+WORKER_NUMBER = "VITRINE_WORKER_NUMBER"
+"""Environment variable in which a worker finds its number, from 0 up."""
 COMPILE_RESOURCE = "compile"
 """Offered by one worker alone: what is compiled at its first use stays in the process that did it."""
 COMPILED_METHODS = frozenset({"umap"})

@@ -9,7 +9,7 @@ from typing import Any
 from distributed import Status, WorkerPlugin
 from distributed.threadpoolexecutor import ThreadPoolExecutor
 
-from inference.tasks import BATCH_EXECUTOR, BATCH_RESOURCE, COMPILE_RESOURCE
+from inference.tasks import BATCH_EXECUTOR, BATCH_RESOURCE, COMPILE_RESOURCE, WORKER_NUMBER
 
 __all__ = ["VitrineWorkerPlugin"]
 
@@ -28,6 +28,7 @@ class VitrineWorkerPlugin(WorkerPlugin):  # type: ignore[misc]
     name = "vitrine"
 
     async def setup(self, worker: Any) -> None:
+        os.environ[WORKER_NUMBER] = str(worker.name)
         worker.executors[BATCH_EXECUTOR] = ThreadPoolExecutor(1, thread_name_prefix="vitrine-batch")
         if threading.current_thread() is threading.main_thread():  # elsewhere Python does not allow it
             signal.signal(signal.SIGINT, signal.SIG_IGN)

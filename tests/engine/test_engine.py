@@ -1,3 +1,4 @@
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from inference.engine_files import EngineAddress, EngineLock
 from inference.runner import JobRunner, run_job
 from inference.tasks import WorkerContext
 from tests.engine.engine_world import copy_of, settings_at
-from tests.serving import until
+from tests.serving import children, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("engine")]
 
@@ -126,3 +127,10 @@ def test_equal_calls_at_the_same_time_are_done_once(client: EngineClient) -> Non
         caller.join()
     assert answers == [False] * 4
     assert client.call("explain", payload)["cached"] is True
+
+
+def test_workers_start_with_the_memory_allocator_that_keeps_what_it_has(served: WorkerContext) -> None:
+    # The allocator reads its variables when a process begins: set later, they change nothing.
+    environments = [Path(f"/proc/{pid}/environ").read_bytes() for pid in children(os.getpid())]
+    kept = [environment for environment in environments if b"MALLOC_TRIM_THRESHOLD_=268435456" in environment]
+    assert len(kept) == 2

@@ -264,12 +264,11 @@ def test_a_plain_folder_of_images_is_indexed_without_labels(world: World) -> Non
     assert (run.accuracy, run.classes) == (None, world.version.classes)
 
 
-def test_batches_shrink_where_the_input_is_large(world: World) -> None:
-    sizes = {}
-    for side in (32, 224, 256, 512, 4096):
-        preprocessing = replace(world.version.preprocessing, image_size=side)
-        sizes[side] = index._batch_size(replace(world.version, preprocessing=preprocessing))
-    assert sizes == {32: 64, 224: 64, 256: 64, 512: 16, 4096: 1}
+def test_batches_shrink_where_a_network_needs_much_memory(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "memory_bytes", lambda _device: 16 * 2**30)
+    loaded = models.load(world.workspace, world.version)
+    sizes = [index._batch_size(replace(loaded, activation_bytes=needed << 20)) for needed in (1, 16, 100, 4096)]
+    assert sizes == [64, 64, 8, 1]
 
 
 def test_a_shard_that_is_damaged_is_named(world: World) -> None:

@@ -5,13 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from data.errors import InvalidInput
 from data.runs import SHARD_SCHEMA
 from data.types import Dataset, ModelVersion, Preprocessing
 from inference.models import LoadedModel
-from inference.prediction import Output, class_names, comparable, predict, softmax, table
+from inference.prediction import Output, class_names, comparable, predict, predict_pixels, softmax, table
+from inference.preprocessing import to_array
 
 
 def version(classes: tuple[str, ...], outputs: int = 2, **changes: Any) -> ModelVersion:
@@ -117,3 +119,14 @@ def test_numbers_for_names_are_neither_right_nor_wrong() -> None:
 
 def test_a_network_with_one_output_has_a_margin_of_one() -> None:
     assert table([0], ["a"], [None], ("only",), False, output([3.0]))["margin"].to_pylist() == [1.0]
+
+
+def test_pixels_are_normalised_as_arrays_are() -> None:
+    network = nn.Sequential(OrderedDict(flat=nn.Flatten(), head=nn.Linear(12, 2))).eval()
+    preprocessing = Preprocessing(2, 2, (0.1, 0.2, 0.3), (0.5, 0.6, 0.7))
+    loaded = LoadedModel(version(("a", "b"), preprocessing=preprocessing), network, torch.device("cpu"))
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 2, 2, 3), dtype=np.uint8)
+    arrays = np.stack([to_array(Image.fromarray(one), preprocessing) for one in pixels])
+    expected, found = predict(loaded, arrays), predict_pixels(loaded, pixels)
+    assert np.array_equal(expected.logits, found.logits)
+    assert np.array_equal(expected.embeddings, found.embeddings)
