@@ -8,10 +8,20 @@ from callbacks.services import Services
 from data.errors import InvalidInput, NotFound
 from data.samples import Row, View
 from data.selections import Selection
-from data.types import Dataset, ModelVersion, Projection, Run, Sample
+from data.types import PRECISIONS, Dataset, ModelVersion, Projection, Run, Sample
 from layouts.parts import Card, link, thumb_url
 
-__all__ = ["EmptyWorkspace", "PageContext", "Parameters", "cards", "complete", "one", "resolve", "spread"]
+__all__ = [
+    "EmptyWorkspace",
+    "PageContext",
+    "Parameters",
+    "cards",
+    "complete",
+    "newest_runs",
+    "one",
+    "resolve",
+    "spread",
+]
 
 Parameters = Mapping[str, Any]
 _METHODS = ("umap", "pca")
@@ -135,6 +145,13 @@ def cards(context: PageContext, rows: Sequence[Row]) -> list[Card]:
     ]
 
 
+def newest_runs(services: Services, dataset: str | None = None) -> list[Run]:
+    """Runs, newest first; of a version that was applied in several precisions, the one in the highest."""
+    found = sorted(services.runs.list(dataset), key=lambda run: (run.precision == PRECISIONS[0], run.created_at))
+    kept = {(run.dataset, run.reference): run for run in found}
+    return sorted(kept.values(), key=lambda run: run.created_at, reverse=True)
+
+
 def spread(total: int, count: int) -> list[int]:
     """At most `count` rows from all over a dataset, each from elsewhere in its stretch.
 
@@ -150,7 +167,7 @@ def _plain(value: Any) -> str | list[str]:
 
 def _dataset(services: Services, parameters: Parameters) -> tuple[Dataset, tuple[Run, ...]]:
     name = one(parameters, "dataset")
-    runs = sorted(services.runs.list(name), key=lambda run: run.created_at, reverse=True)
+    runs = newest_runs(services, name)
     if name:
         return services.datasets.get(name), tuple(runs)
     datasets = services.datasets.list()

@@ -5,7 +5,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, no_update
 from dash.development.base_component import Component
 
-from callbacks.context import spread
+from callbacks.context import newest_runs, spread
 from callbacks.guard import guarded
 from callbacks.services import Services
 from data.samples import View
@@ -52,7 +52,7 @@ def register(app: Dash, services: Services) -> None:
 def summaries(services: Services) -> list[DatasetSummary]:
     """What each dataset's card tells, those that were added last first."""
     versions = {version.reference: version for version in services.models.list()}
-    runs = sorted(services.runs.list(), key=lambda run: run.created_at, reverse=True)
+    runs = newest_runs(services)
     found = []
     for dataset in sorted(services.datasets.list(), key=lambda dataset: dataset.created_at, reverse=True):
         pictures = _pictures(services, dataset)

@@ -14,7 +14,7 @@ from data.errors import InvalidInput, WorkspaceDamaged
 
 __all__ = ["REVISION", "Database"]
 
-REVISION = "0001"
+REVISION = "0002"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 

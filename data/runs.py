@@ -18,7 +18,7 @@ from sqlalchemy import select
 from data.database import Database
 from data.errors import InvalidInput, NotFound, WorkspaceDamaged
 from data.schema import ProjectionRow, RunRow
-from data.types import Projection, Run
+from data.types import PRECISIONS, Projection, Run
 from data.workspace import Workspace, atomic_path
 
 __all__ = ["PART_ROWS", "SHARD_SCHEMA", "RunStore", "part_files", "projection_file"]
@@ -133,11 +133,18 @@ class RunStore:
             row = session.get(RunRow, run_id)
             return _run(row) if row else None
 
-    def find(self, dataset: str, model: str, version: int) -> Run | None:
-        """The finished run of a model version on a dataset; the newest, should the algorithm have changed between."""
+    def find(self, dataset: str, model: str, version: int, precision: str | None = None) -> Run | None:
+        """The finished run of a model version on a dataset; the newest, should the algorithm have changed between.
+
+        Args:
+            precision: One of `data.types.PRECISIONS`; None for the highest that there is.
+        """
         statement = select(RunRow).filter_by(dataset=dataset, model=model, version=version)
+        if precision is not None:
+            statement = statement.filter_by(precision=precision)
+        best = RunRow.precision == PRECISIONS[0]
         with self.database.read() as session:
-            row = session.scalars(statement.order_by(RunRow.created_at.desc())).first()
+            row = session.scalars(statement.order_by(best.desc(), RunRow.created_at.desc())).first()
             return _run(row) if row else None
 
     def embeddings(self, run_id: str) -> list[np.memmap]:

@@ -86,6 +86,8 @@ class RunRow(Base):
     embedding_dim: Mapped[int]
     seconds: Mapped[float]
     created_at: Mapped[datetime]
+    precision: Mapped[str] = mapped_column(String(16), default="fp32", server_default="fp32")
+    drift: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
 
 class ProjectionRow(Base):

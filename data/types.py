@@ -11,6 +11,7 @@ from typing import Any
 
 __all__ = [
     "INTERPOLATIONS",
+    "PRECISIONS",
     "TERMINAL_STATES",
     "Dataset",
     "Explanation",
@@ -153,6 +154,9 @@ def parse_model_reference(reference: str) -> tuple[str, int | None]:
     return model, int(version)
 
 
+PRECISIONS = ("fp32", "bf16")
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One model version applied to one dataset.
@@ -163,6 +167,9 @@ class Run:
         accuracy: Over all labelled samples, in [0, 1]; None without labels.
         split_accuracy: The same by split.
         seconds: Wall-clock time that the indexing took; of one that was interrupted, reckoned from its last part.
+        precision: Of the arithmetic, one of `PRECISIONS`.
+        drift: How far a lower precision is from fp32, measured on the first samples: `samples`, `changed` (how many
+            have another class) and `probability` (largest difference of one, in [0, 1]); None for fp32.
     """
 
     id: str
@@ -176,6 +183,8 @@ class Run:
     embedding_dim: int
     seconds: float
     created_at: datetime
+    precision: str = PRECISIONS[0]
+    drift: Mapping[str, float] | None = None
 
     @property
     def reference(self) -> str:

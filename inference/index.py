@@ -23,7 +23,7 @@ from data.datasets import DatasetStore
 from data.errors import InvalidInput, WorkspaceDamaged
 from data.images import decode
 from data.runs import RunStore
-from data.types import Dataset, ModelVersion, Run, Sample
+from data.types import PRECISIONS, Dataset, ModelVersion, Run, Sample
 from data.workspace import content_key
 from inference.devices import memory_bytes
 from inference.models import LoadedModel, load
@@ -36,6 +36,7 @@ _ALGORITHM = "index-2"
 _ASSUMED_FLOPS = 150e9
 _SMALLEST, _LARGEST = 16, 2048
 _BATCH = {"cpu": 64, "mps": 64, "cuda": 512}  # larger ones are not faster
+_MEASURED = 256  # samples on which the drift of a lower precision is measured
 _MEMORY_SHARE = 16  # of a device, for one batch's most demanding layer; what else is kept is a few times as much
 _COLUMNS = list(Sample.__slots__)
 
@@ -49,9 +50,15 @@ class Shard:
     stop: int
 
 
-def run_id(version: ModelVersion, dataset: Dataset) -> str:
-    """Content key of the run."""
-    return content_key(_ALGORITHM, version.digest, dataset.digest, class_names(version, dataset))
+def run_id(version: ModelVersion, dataset: Dataset, precision: str = PRECISIONS[0]) -> str:
+    """Content key of the run.
+
+    Raises:
+        InvalidInput: The precision is none of `data.types.PRECISIONS`.
+    """
+    if precision not in PRECISIONS:
+        raise InvalidInput.choice("--precision", precision, PRECISIONS)
+    return content_key(_ALGORITHM, version.digest, dataset.digest, class_names(version, dataset), precision)
 
 
 def plan(version: ModelVersion) -> int:
@@ -81,6 +88,7 @@ def index_shard(
     version: ModelVersion,
     shard: Shard,
     check: Callable[[], None] = lambda: None,
+    precision: str = PRECISIONS[0],
 ) -> int:
     """Predicts the samples of one shard and keeps the result in the run store.
 
@@ -88,6 +96,7 @@ def index_shard(
 
     Args:
         check: Is called before each batch; what it raises ends the work.
+        precision: One of `data.types.PRECISIONS`.
 
     Returns:
         How many samples were indexed.
@@ -97,17 +106,7 @@ def index_shard(
     """
     classes = class_names(version, dataset)
     samples = _samples(datasets, dataset, shard)
-    loaded = load(datasets.workspace, version, fast=True)
-
-    def read(some: Sequence[Sample]) -> list[np.ndarray]:
-        return [to_pixels(_decode(datasets, dataset.name, sample), version.preprocessing) for sample in some]
-
-    outputs: list[Output] = []
-    readers = torch.get_num_threads()  # the worker's share of the cores
-    with ThreadPoolExecutor(readers, thread_name_prefix="decode") as pool:
-        for batch in _ahead(pool, readers, read, samples, _batch_size(loaded)):
-            check()
-            outputs += _predict(loaded, batch)
+    outputs = list(_outputs(datasets, dataset, version, samples, precision, check))
     output = Output(*(np.concatenate([getattr(part, name) for part in outputs]) for name in Output.__slots__))
     content = table(
         [sample.row for sample in samples],
@@ -117,20 +116,28 @@ def index_shard(
         comparable(classes, dataset),
         output,
     )
-    runs.write_shard(run_id(version, dataset), shard.number, content, output.embeddings)
+    runs.write_shard(run_id(version, dataset, precision), shard.number, content, output.embeddings)
     return len(samples)
 
 
-def merge(datasets: DatasetStore, runs: RunStore, dataset: Dataset, version: ModelVersion, seconds: float) -> Run:
+def merge(
+    datasets: DatasetStore,
+    runs: RunStore,
+    dataset: Dataset,
+    version: ModelVersion,
+    seconds: float,
+    precision: str = PRECISIONS[0],
+) -> Run:
     """Makes the run from its shards, which must all be there, and returns it.
 
     Args:
         seconds: Wall-clock time that the indexing took, to be kept with the run.
+        precision: One of `data.types.PRECISIONS`; how far a lower one is from the highest is measured here.
 
     Raises:
         WorkspaceDamaged: A shard is missing or damaged.
     """
-    identifier, shards = run_id(version, dataset), shards_of(version, dataset)
+    identifier, shards = run_id(version, dataset, precision), shards_of(version, dataset)
     known = runs.known(identifier)
     if known is None:
         right, labelled = _count_right(datasets, runs, dataset, identifier, shards)
@@ -147,6 +154,8 @@ def merge(datasets: DatasetStore, runs: RunStore, dataset: Dataset, version: Mod
             embedding_dim=version.embedding_dim,
             seconds=seconds,
             created_at=datetime.now(UTC),
+            precision=precision,
+            drift=None if precision == PRECISIONS[0] else _drift(datasets, dataset, version, precision),
         )
     return runs.finish(known, len(shards))
 
@@ -161,15 +170,50 @@ def _batch_size(loaded: LoadedModel) -> int:
     return min(size, _BATCH.get(loaded.device.type, _BATCH["cpu"]))
 
 
-def _predict(loaded: LoadedModel, batch: np.ndarray) -> list[Output]:
+def _outputs(
+    datasets: DatasetStore,
+    dataset: Dataset,
+    version: ModelVersion,
+    samples: Sequence[Sample],
+    precision: str,
+    check: Callable[[], None] = lambda: None,
+) -> Iterator[Output]:
+    """What the network gives for the samples, batch by batch."""
+    loaded = load(datasets.workspace, version, fast=True)
+
+    def read(some: Sequence[Sample]) -> list[np.ndarray]:
+        return [to_pixels(_decode(datasets, dataset.name, sample), version.preprocessing) for sample in some]
+
+    readers = torch.get_num_threads()  # the worker's share of the cores
+    with ThreadPoolExecutor(readers, thread_name_prefix="decode") as pool:
+        for batch in _ahead(pool, readers, read, samples, _batch_size(loaded)):
+            check()
+            yield from _predict(loaded, batch, precision)
+
+
+def _drift(datasets: DatasetStore, dataset: Dataset, version: ModelVersion, precision: str) -> dict[str, float]:
+    """How far a precision is from the highest, on the first samples; see `data.types.Run`."""
+    samples = _samples(datasets, dataset, Shard(0, 0, _MEASURED))
+    exact, lower = (
+        np.concatenate([output.probabilities for output in _outputs(datasets, dataset, version, samples, asked)])
+        for asked in (PRECISIONS[0], precision)
+    )
+    return {
+        "samples": len(samples),
+        "changed": int((exact.argmax(1) != lower.argmax(1)).sum()),
+        "probability": float(np.abs(exact - lower).max()),
+    }
+
+
+def _predict(loaded: LoadedModel, batch: np.ndarray, precision: str) -> list[Output]:
     """The batch's outputs, in halves where a GPU that others use too has no room for all of it."""
     try:
-        return [predict_pixels(loaded, batch)]
+        return [predict_pixels(loaded, batch, precision)]
     except torch.OutOfMemoryError as error:
         if len(batch) == 1:
             raise InvalidInput(f"{loaded.version.reference} needs more memory for one image than there is") from error
     half = len(batch) // 2
-    return _predict(loaded, batch[:half]) + _predict(loaded, batch[half:])
+    return _predict(loaded, batch[:half], precision) + _predict(loaded, batch[half:], precision)
 
 
 def _decode(datasets: DatasetStore, dataset: str, sample: Sample) -> Image.Image:

@@ -116,7 +116,10 @@ class Flights:
 
 
 def index(work: Work) -> dict[str, Any]:
-    """Applies a version to a dataset, in shards of about a second. Parameters: dataset, model (`NAME@VERSION`)."""
+    """Applies a version to a dataset, in shards of about a second.
+
+    Parameters: dataset, model (`NAME@VERSION`), and precision where it is not the highest.
+    """
     progress = work.progress(lazy("images"))
     progress.update(0, 0, lazy("Planning"))
     plan = work.run("plan_index", work.job.parameters, progress)
@@ -138,6 +141,11 @@ def index(work: Work) -> dict[str, Any]:
         progress.log(f"{processed:,} images in {elapsed:.1f} s, {rate:,.0f} a second")
     else:
         progress.log("Indexed before: nothing to do")
+    if run.drift:
+        changed, samples, most = (run.drift[name] for name in ("changed", "samples", "probability"))
+        progress.log(
+            f"{run.precision}: {changed:g} of {samples:g} classes differ from fp32, probabilities by up to {most:.2g}"
+        )
     return {
         "run": run.id,
         "samples": run.samples,

@@ -6,17 +6,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from data.types import PRECISIONS
 from inference.layers import pool_embedding
 
 __all__ = ["activation_bytes", "forward"]
 
 
-def forward(network: nn.Module, embedding_layer: str, batch: Tensor) -> tuple[Tensor, Tensor]:
+def forward(
+    network: nn.Module, embedding_layer: str, batch: Tensor, precision: str = PRECISIONS[0]
+) -> tuple[Tensor, Tensor]:
     """Passes a batch through the network without recording a graph.
 
     Args:
         embedding_layer: Name of the layer whose pooled input is the embedding.
         batch: (N, C, H, W) float32 on the network's device.
+        precision: `bf16` lets layers that bear it compute in bfloat16.
 
     Returns:
         Logits (N, K) and embeddings (N, D), float32, on the CPU.
@@ -29,7 +33,8 @@ def forward(network: nn.Module, embedding_layer: str, batch: Tensor) -> tuple[Te
 
     hook = network.get_submodule(embedding_layer).register_forward_pre_hook(keep)
     try:
-        with torch.inference_mode():
+        lower = torch.autocast(batch.device.type, torch.bfloat16, enabled=precision == "bf16")
+        with torch.inference_mode(), lower:
             logits: Tensor = network(batch)
             return logits.to("cpu", torch.float32), embeddings[-1]
     finally:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from data.errors import InvalidInput
 from data.runs import SHARD_SCHEMA
-from data.types import Dataset, ModelVersion
+from data.types import PRECISIONS, Dataset, ModelVersion
 from inference.models import LoadedModel
 from inference.passes import forward
 
@@ -75,11 +75,12 @@ def predict(loaded: LoadedModel, batch: np.ndarray) -> Output:
     return _output(loaded, torch.from_numpy(batch).to(loaded.device))
 
 
-def predict_pixels(loaded: LoadedModel, pixels: np.ndarray) -> Output:
+def predict_pixels(loaded: LoadedModel, pixels: np.ndarray, precision: str = PRECISIONS[0]) -> Output:
     """As `predict`, from what the network's input is made of: less to carry about, and normalised where it is used.
 
     Args:
         pixels: (N, H, W, C) uint8, from `inference.preprocessing.to_pixels`.
+        precision: One of `data.types.PRECISIONS`.
     """
     preprocessing = loaded.version.preprocessing
     batch = torch.from_numpy(pixels).to(loaded.device).permute(0, 3, 1, 2).float().div_(255)  # channels last
@@ -87,12 +88,12 @@ def predict_pixels(loaded: LoadedModel, pixels: np.ndarray) -> Output:
         torch.tensor(values, dtype=torch.float32, device=loaded.device)[:, None, None]
         for values in (preprocessing.mean, preprocessing.std)
     )
-    return _output(loaded, batch.sub_(mean).div_(std))
+    return _output(loaded, batch.sub_(mean).div_(std), precision)
 
 
-def _output(loaded: LoadedModel, batch: Tensor) -> Output:
+def _output(loaded: LoadedModel, batch: Tensor, precision: str = PRECISIONS[0]) -> Output:
     with loaded.lock:
-        logits, embeddings = forward(loaded.module, loaded.version.embedding_layer, batch)
+        logits, embeddings = forward(loaded.module, loaded.version.embedding_layer, batch, precision)
     return Output(logits.numpy(), softmax(logits.numpy()), embeddings.numpy())
 
 

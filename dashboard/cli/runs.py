@@ -11,7 +11,7 @@ from dashboard.cli.terminal import Terminal, terminal_of
 from data.errors import InvalidInput, JobCancelled, NotFound, TaskFailed
 from data.runs import projection_file
 from data.samples import View
-from data.types import Job, JobState, Run
+from data.types import PRECISIONS, Job, JobState, Run
 from inference.catalogue import PROJECTIONS, require_method
 
 __all__ = ["register", "require_run", "run_of"]
@@ -27,18 +27,29 @@ def register(app: typer.Typer) -> None:
     app.command("predictions")(predictions)
 
 
-def index(context: typer.Context, dataset: DatasetArgument, model: ModelArgument) -> None:
+def index(
+    context: typer.Context,
+    dataset: DatasetArgument,
+    model: ModelArgument,
+    precision: Annotated[
+        str, typer.Option(help="fp32, or bf16: faster on hardware made for it, and it tells how far it drifts.")
+    ] = PRECISIONS[0],
+) -> None:
     """Compute predictions, probabilities and embeddings of a whole dataset."""
     terminal = terminal_of(context)
     started = time.monotonic()
     services = terminal.services
     found = services.datasets.get(dataset)
     version = services.models.resolve(model)
-    run = services.runs.find(dataset, version.model, version.version)
+    if precision not in PRECISIONS:
+        raise InvalidInput.choice("--precision", precision, PRECISIONS)
+    run = services.runs.find(dataset, version.model, version.version, precision)
     cached = run is not None and services.runs.has_files(run)
     if run is None or not cached:
-        finish_job(terminal, "index", {"dataset": dataset, "model": version.reference}, f"Indexing {dataset}")
-        run = require_run(terminal, dataset, version.reference)
+        wanted = {"dataset": dataset, "model": version.reference}
+        lower = {} if precision == PRECISIONS[0] else {"precision": precision}
+        result = finish_job(terminal, "index", wanted | lower, f"Indexing {dataset}").result or {}
+        run = services.runs.get(result["run"])
     seconds = time.monotonic() - started
     unknown = "accuracy unknown: classes and labels have no name in common" if found.classes else "no labels"
     accuracy = unknown if run.accuracy is None else f"accuracy {run.accuracy:.2%}"
@@ -50,9 +61,19 @@ def index(context: typer.Context, dataset: DatasetArgument, model: ModelArgument
             "seconds": round(seconds, 3),
             "images_per_second": round(run.samples / max(run.seconds, 1e-9), 1),
             "cached": cached,
+            **({"precision": precision, "drift": dict(run.drift)} if run.drift else {}),
         },
-        f"{found.name} × {run.reference}: {run.samples:,} samples, {accuracy}" + (" (cached)" if cached else ""),
+        f"{found.name} × {run.reference}: {run.samples:,} samples, {accuracy}"
+        + _drifted(run)
+        + (" (cached)" if cached else ""),
     )
+
+
+def _drifted(run: Run) -> str:
+    if not run.drift:
+        return ""
+    changed, samples = run.drift["changed"], run.drift["samples"]
+    return f"; {run.precision}: {changed:g} of {samples:g} classes differ from fp32"
 
 
 def project(

@@ -277,3 +277,24 @@ def test_a_shard_that_is_damaged_is_named(world: World) -> None:
     path.write_bytes(b"PAR1")
     with pytest.raises(WorkspaceDamaged, match=r"000001\.parquet"):
         index.merge(world.datasets, world.runs, world.dataset, world.version, 1.0)
+
+
+def test_a_lower_precision_is_a_run_of_its_own_that_states_its_drift(world: World) -> None:
+    world.index()
+    exact = index.merge(world.datasets, world.runs, world.dataset, world.version, 1.0)
+    for shard in index.shards_of(world.version, world.dataset):
+        index.index_shard(world.datasets, world.runs, world.dataset, world.version, shard, precision="bf16")
+    lower = index.merge(world.datasets, world.runs, world.dataset, world.version, 1.0, "bf16")
+    assert lower.id != exact.id
+    assert (exact.precision, exact.drift) == ("fp32", None)
+    assert lower.drift is not None
+    first = np.stack([world.runs.probabilities(lower.id, row) for row in range(world.dataset.samples)])
+    second = np.stack([world.runs.probabilities(exact.id, row) for row in range(world.dataset.samples)])
+    assert lower.drift["samples"] == world.dataset.samples
+    assert lower.drift["probability"] == pytest.approx(np.abs(first - second).max())
+    assert lower.drift["changed"] == (first.argmax(1) != second.argmax(1)).sum()
+    name, number = world.version.model, world.version.version
+    assert world.runs.find(world.dataset.name, name, number) == exact
+    assert world.runs.find(world.dataset.name, name, number, "bf16") == lower
+    with pytest.raises(InvalidInput, match="--precision 'int8' is not known; allowed: fp32, bf16"):
+        index.run_id(world.version, world.dataset, "int8")
