@@ -10,6 +10,8 @@ from data.errors import InvalidInput
 
 __all__ = ["Settings", "load_settings"]
 
+_GPUS = Path("/proc/driver/nvidia/gpus")
+
 
 class Settings(BaseSettings):
     """What may be set. Every field is read from `VITRINE_<NAME>`; an option of the command line wins."""
@@ -19,7 +21,9 @@ class Settings(BaseSettings):
     workspace: Path = Field(default=Path("workspace"), description="Folder that holds everything")
     database_url: str = Field(default="", description="SQLAlchemy address; empty: SQLite in the workspace")
     engine: str = Field(default="", description="Address of a Dask scheduler, tcp://host:8786; empty: workers here")
-    workers: int = Field(default=0, ge=0, le=256, description="Worker processes here; 0: one for each core, at most 8")
+    workers: int = Field(
+        default=0, ge=0, le=256, description="Worker processes here; 0: one for each GPU, else for each core, at most 8"
+    )
     host: str = Field(default="127.0.0.1", description="Address to serve on; loopback only, until accounts exist")
     port: int = Field(default=8050, ge=1, le=65535, description="Port to serve on")
     threads: int = Field(default=8, ge=1, le=256, description="Threads that answer requests")
@@ -41,7 +45,12 @@ class Settings(BaseSettings):
     @property
     def worker_count(self) -> int:
         """How many worker processes to start."""
-        return self.workers or min(os.cpu_count() or 1, 8)
+        return self.workers or min(_gpus() or os.cpu_count() or 1, 8)
+
+
+def _gpus() -> int:
+    """How many NVIDIA GPUs the system has, without a library that would tell more and take long."""
+    return len(list(_GPUS.glob("*")))
 
 
 def load_settings(**overrides: object) -> Settings:

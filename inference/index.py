@@ -36,6 +36,7 @@ _ALGORITHM = "index-2"
 _ASSUMED_FLOPS = 150e9
 _SMALLEST, _LARGEST = 16, 2048
 _BATCH = {"cpu": 64, "mps": 64, "cuda": 512}  # larger ones are not faster
+_BATCH_FLOPS = 30e9  # on a processor: less than a second, so that a cancelled job ends soon
 _MEASURED = 256  # samples on which the drift of a lower precision is measured
 _MEMORY_SHARE = 16  # of a device, for one batch's most demanding layer; what else is kept is a few times as much
 _COLUMNS = list(Sample.__slots__)
@@ -166,6 +167,8 @@ def _batch_size(loaded: LoadedModel) -> int:
     It follows from the network and the device alone: what is free just now must not change the result's last digit.
     """
     room = memory_bytes(loaded.device) // _MEMORY_SHARE // max(loaded.activation_bytes, 1)
+    if loaded.device.type == "cpu":
+        room = min(room, int(_BATCH_FLOPS / max(float(loaded.version.notes.get("flops", 0)), 1.0)))
     size: int = 1 << (max(room, 1).bit_length() - 1)
     return min(size, _BATCH.get(loaded.device.type, _BATCH["cpu"]))
 

@@ -161,13 +161,23 @@ def finish_job(terminal: Terminal, kind: str, parameters: Mapping[str, Any], tit
             terminal.services.workspace,
             terminal.settings,
             job.id,
-            lambda now: report(now.done, now.total, now.unit),
+            lambda now: report(now.done, now.total, _pace(now)),
         )
     if job.state is JobState.CANCELLED:
         raise JobCancelled(f"Job {job.id} was cancelled; `jobs resume {job.id}` goes on with it")
     if job.state is not JobState.DONE:
         raise TaskFailed(job.error or f"Job {job.id} failed")
     return job
+
+
+def _pace(job: Job) -> str:
+    """Behind the count: what is counted, how fast it goes, and how long it will take."""
+    words = [job.unit]
+    if job.rate >= 1:
+        words.append(f"{job.rate:,.0f} a second")
+    if job.remaining_seconds is not None:
+        words.append(f"{job.remaining_seconds:,.0f} s left")
+    return ", ".join(word for word in words if word)
 
 
 def _pairs(texts: list[str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 
 from data.cache import FileCache
@@ -269,6 +270,9 @@ def test_batches_shrink_where_a_network_needs_much_memory(world: World, monkeypa
     loaded = models.load(world.workspace, world.version)
     sizes = [index._batch_size(replace(loaded, activation_bytes=needed << 20)) for needed in (1, 16, 100, 4096)]
     assert sizes == [64, 64, 8, 1]
+    slow = replace(loaded, version=replace(world.version, notes={"flops": 3.6e9}), activation_bytes=1)
+    assert index._batch_size(slow) == 8
+    assert index._batch_size(replace(slow, device=torch.device("cuda"))) == 512
 
 
 def test_a_shard_that_is_damaged_is_named(world: World) -> None:
