@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from data.errors import InvalidInput
+from data.sources.archive import open_tar, open_zip
 from data.sources.csv_manifest import open_csv
 from data.sources.digits import DigitsSource
 from data.sources.imagefolder import ImageFolderSource
@@ -33,6 +34,8 @@ SOURCES: Mapping[str, Kind] = MappingProxyType(
         "imagefolder": Kind("imagefolder:PATH", ImageFolderSource.open),
         "csv": Kind("csv:FILE", open_csv),
         "parquet": Kind("parquet:FILE", open_parquet),
+        "zip": Kind("zip:FILE", open_zip),
+        "tar": Kind("tar:FILE", open_tar),
         "digits": Kind("digits", DigitsSource.open),
         "shapes": Kind("shapes", ShapesSource.open),
     }
