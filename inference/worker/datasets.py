@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from data.sources import open_source
 from data.sources.preview import Preview
 from data.sources.preview import preview as preview_of
 from inference.job_progress import JobProgress
+from inference.sources import open_source
 from inference.tasks import WorkerContext
 
 __all__ = ["add", "preview"]
