@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -21,12 +21,12 @@ from sqlalchemy import select
 from data.database import Database
 from data.errors import InvalidInput, NotFound, WorkspaceDamaged
 from data.images import Probe, probe, read_bounded, resolve
-from data.schema import DatasetRow
+from data.schema import DatasetRow, FeedbackRow
 from data.sources.protocol import Item, MetadataValue, Source, read_item
 from data.types import Dataset, Quarantined, Sample
 from data.workspace import Workspace, content_key, synchronise
 
-__all__ = ["Added", "DatasetStore", "table_digest"]
+__all__ = ["Added", "DatasetStore", "alone", "table_digest"]
 
 _GROUP = 4096
 _REPORT_EVERY = 16
@@ -52,11 +52,17 @@ _QUARANTINE = pa.schema([("path", pa.string()), ("reason", pa.string())])
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What came of adding a dataset; `existed` says that it was there before with the same content."""
+    """What came of adding a dataset.
+
+    Attributes:
+        existed: Whether it was there before with the same content.
+        twins: Names of other datasets with the same content.
+    """
 
     dataset: Dataset
     quarantined: tuple[Quarantined, ...]
     existed: bool
+    twins: tuple[str, ...] = ()
 
 
 class DatasetStore:
@@ -86,12 +92,13 @@ class DatasetStore:
             InvalidInput: The name is taken by other content or not allowed, or the source has no readable image.
         """
         folder = self.workspace.dataset(name)
-        with _alone(folder.with_name(f".{name}.lock")):
+        with alone(folder.with_name(f".{name}.lock")):
             aside = folder.with_name(f".{name}.adding")
             shutil.rmtree(aside, ignore_errors=True)
             try:
                 dataset, quarantined = _write(aside, name, source, progress, check)
-                return self._publish(aside, folder, dataset, quarantined)
+                added = self._publish(aside, folder, dataset, quarantined)
+                return replace(added, twins=self._twins(dataset))
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
 
@@ -156,6 +163,8 @@ class DatasetStore:
             )
         if known and (folder / "samples.parquet").exists():
             return Added(known, tuple(self.quarantined(known.name)), existed=True)
+        if not known:
+            self._refuse_foreign_feedback(dataset.name, aside / "samples.parquet")
         shutil.rmtree(folder, ignore_errors=True)
         aside.rename(folder)
         synchronise(folder.parent)
@@ -164,6 +173,25 @@ class DatasetStore:
         with self.database.write() as session:
             session.add(DatasetRow(**{name: getattr(dataset, name) for name in _FIELDS} | _plain(dataset)))
         return Added(dataset, quarantined, existed=False)
+
+    def _twins(self, dataset: Dataset) -> tuple[str, ...]:
+        same = select(DatasetRow.name).where(DatasetRow.digest == dataset.digest, DatasetRow.name != dataset.name)
+        with self.database.read() as session:
+            return tuple(session.scalars(same.order_by(DatasetRow.name)))
+
+    def _refuse_foreign_feedback(self, name: str, table: Path) -> None:
+        """Feedback outlives its dataset; it must not be read as being about the samples of another one."""
+        said = select(FeedbackRow.row, FeedbackRow.sample_id).where(FeedbackRow.dataset == name).distinct()
+        with self.database.read() as session:
+            about = session.execute(said).all()
+        if not about:
+            return
+        names = pq.read_table(table, columns=["sample_id"])["sample_id"]
+        if any(row >= len(names) or names[row].as_py() != sample_id for row, sample_id in about):
+            raise InvalidInput(
+                f"Dataset {name!r} was removed and its feedback is kept, and these are other samples; "
+                "choose another name"
+            )
 
 
 _FIELDS = ("name", "digest", "source", "samples", "quarantined", "has_masks", "created_at")
@@ -179,7 +207,7 @@ def _dataset(row: DatasetRow) -> Dataset:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def alone(lock: Path) -> Iterator[None]:
     """Lets one process at a time through; the system releases the lock however its holder ends."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
