@@ -4,14 +4,12 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,9 +18,10 @@ from sqlalchemy import select
 
 from data.database import Database
 from data.errors import InvalidInput, NotFound, WorkspaceDamaged
-from data.images import Probe, probe, read_bounded, resolve
+from data.images import Probe, read_bounded, resolve
+from data.intake import Found, mask_file, taken
 from data.schema import DatasetRow, FeedbackRow
-from data.sources.protocol import Item, MetadataValue, Source, read_item
+from data.sources.protocol import Item, MetadataValue, Source
 from data.types import Dataset, Quarantined, Sample
 from data.workspace import Workspace, content_key, synchronise
 
@@ -30,7 +29,6 @@ __all__ = ["Added", "DatasetStore", "alone", "table_digest"]
 
 _GROUP = 4096
 _REPORT_EVERY = 16
-_READERS = 8  # more than cores: what lies far away is waited for, and decoding lets the others go on
 _TYPES: dict[type[MetadataValue], pa.DataType] = {
     str: pa.string(),
     float: pa.float64(),
@@ -126,7 +124,7 @@ class DatasetStore:
 
     def mask_path(self, dataset: str, sample: Sample) -> Path | None:
         """Where the sample's mask lies (PNG, mode L, 255 on the object); None without one."""
-        path = _mask_file(self.workspace.dataset(dataset), sample.sample_id)
+        path = mask_file(self.workspace.dataset(dataset), sample.sample_id)
         return path if path.exists() else None
 
     def read(self, dataset: str, sample: Sample) -> bytes:
@@ -289,8 +287,8 @@ def _write(
     quarantined: list[Quarantined] = []
     with pq.ParquetWriter(aside / "samples.parquet", schema, compression="zstd") as writer:
         table = _Table(writer, schema)
-        for done, (item, found) in enumerate(_probed(aside, source.items()), start=1):
-            if isinstance(found, _Found):
+        for done, (item, found) in enumerate(taken(aside, source.items(), check), start=1):
+            if isinstance(found, Found):
                 table.append(item, found.uri, found.probe)
             else:
                 quarantined.append(Quarantined(item.sample_id, found))
@@ -318,63 +316,6 @@ def _write(
         created_at=datetime.now(UTC),
     )
     return dataset, tuple(quarantined)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What is known of an item that becomes a sample."""
-
-    probe: Probe
-    uri: str
-
-
-def _probed(aside: Path, items: Iterator[Item]) -> Iterator[tuple[Item, _Found | str]]:
-    """Each item, in order, with what its image is or why it cannot be read; a few are fetched and read at once."""
-    with ThreadPoolExecutor(_READERS, thread_name_prefix="probe") as pool:
-        waiting: deque[tuple[Item, Future[_Found | str]]] = deque()
-        try:
-            while True:
-                for item in islice(items, _READERS * 3 - len(waiting)):
-                    waiting.append((item, pool.submit(_take, aside, item)))
-                if not waiting:
-                    return
-                item, future = waiting.popleft()
-                yield item, future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)  # those at work still write below `aside`
-
-
-def _take(aside: Path, item: Item) -> _Found | str:
-    """Reads an item's image and keeps what the workspace itself must hold of it."""
-    try:
-        content = read_item(item)
-        found = probe(content)
-    except InvalidInput as error:
-        return str(error)
-    if item.mask is not None:
-        _write_file(_mask_file(aside, item.sample_id), item.mask)
-    if item.path is not None:
-        return _Found(found, str(item.path))
-    # Named by content: whatever a source calls its items, a name never collides, leads out, or is too long.
-    file = aside / "files" / found.digest[:2] / found.digest
-    _write_file(file, content)
-    return _Found(found, file.relative_to(aside).as_posix())
-
-
-def _mask_file(folder: Path, sample_id: str) -> Path:
-    return _inside(folder / "masks", sample_id).with_suffix(".png")
-
-
-def _inside(folder: Path, sample_id: str) -> Path:
-    parts = PurePosixPath(sample_id).parts
-    if not parts or ".." in parts or parts[0] == "/":
-        raise InvalidInput(f"sample_id {sample_id!r} cannot name a file; it must be a relative path without '..'")
-    return folder.joinpath(*parts)
-
-
-def _write_file(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)  # two threads with the same content write the same bytes
 
 
 def _refuse_duplicates(table: Path, source: str) -> None:

@@ -24,8 +24,11 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from data import removal
-from dashboard.services import build_services
-from dashboard.settings import Settings
+from data.cache import FileCache
+from data.database import Database
+from data.datasets import DatasetStore
+from data.thumbnails import Thumbnails
+from data.workspace import Workspace
 
 step = getattr(removal, sys.argv[2])
 
@@ -34,8 +37,9 @@ def last(*arguments):
     os._exit(9)
 
 setattr(removal, sys.argv[2], last)
-services = build_services(Settings(workspace=Path(sys.argv[1])))
-removal.remove_dataset(services.datasets, services.thumbnails, "pets")
+workspace = Workspace(Path(sys.argv[1]))
+datasets = DatasetStore(workspace, Database(f"sqlite:///{workspace.database}"))
+removal.remove_dataset(datasets, Thumbnails(workspace, FileCache(workspace.cache, 10**7), datasets), "pets")
 """
 
 
