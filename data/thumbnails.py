@@ -1,6 +1,7 @@
 """Small pictures of samples for galleries and hovers, made once and cached by the sample's content."""
 
 import io
+from collections.abc import Iterable
 
 from PIL import Image
 
@@ -11,9 +12,11 @@ from data.images import decode
 from data.types import Sample
 from data.workspace import Workspace, content_key
 
-__all__ = ["MAX_SIZE", "Thumbnails"]
+__all__ = ["MAX_SIZE", "THUMBNAIL_SIZE", "Thumbnails", "encode_thumbnail"]
 
 MAX_SIZE = 1024
+THUMBNAIL_SIZE = 192
+"""Pixels of the longer side on every page."""
 _ALGORITHM = "thumbnail-1"
 _TINY = 64
 _QUALITY = 80
@@ -50,16 +53,31 @@ class Thumbnails:
         self.cache.put("thumbnails", key, ".webp", content)
         return content
 
+    def forget(self, digests: Iterable[str]) -> None:
+        """Removes the thumbnails of the pages' size from the cache, by the samples' digests."""
+        for digest in digests:
+            key = content_key(_ALGORITHM, digest, THUMBNAIL_SIZE)
+            self.cache.path("thumbnails", key, ".webp").unlink(missing_ok=True)
+
     def _make(self, dataset: str, sample: Sample, size: int) -> bytes:
         data = self.datasets.read(dataset, sample)
         try:
-            image = decode(data, at_least=2 * size)
+            return encode_thumbnail(data, size)
         except InvalidInput as error:
             raise WorkspaceDamaged(f"{self.datasets.image_path(dataset, sample)}: {error}") from error
-        content = io.BytesIO()
-        if max(image.size) <= _TINY:
-            image.save(content, "WEBP", lossless=True)
-        else:
-            image.thumbnail((size, size), Image.Resampling.LANCZOS)
-            image.save(content, "WEBP", quality=_QUALITY)
-        return content.getvalue()
+
+
+def encode_thumbnail(data: bytes, size: int) -> bytes:
+    """An image file's picture as a small WebP, see `Thumbnails.thumbnail`.
+
+    Raises:
+        InvalidInput: The image cannot be read, see `data.images.decode`.
+    """
+    image = decode(data, at_least=2 * size)
+    content = io.BytesIO()
+    if max(image.size) <= _TINY:
+        image.save(content, "WEBP", lossless=True)
+    else:
+        image.thumbnail((size, size), Image.Resampling.LANCZOS)
+        image.save(content, "WEBP", quality=_QUALITY)
+    return content.getvalue()

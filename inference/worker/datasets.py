@@ -1,13 +1,17 @@
-"""Adding a dataset, as a task."""
+"""Looking at a source and adding it, as tasks."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from data.sources import open_source
+from data.sources.preview import Preview
+from data.sources.preview import preview as preview_of
 from inference.job_progress import JobProgress
+from inference.sources import open_source
 from inference.tasks import WorkerContext
 
-__all__ = ["add"]
+__all__ = ["add", "preview"]
+
+_MAX_NAMED = 100
 
 
 def add(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -19,8 +23,12 @@ def add(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
     source = open_source(payload["source"])
     progress.log(f"Reading {source.name}")
     added = context.datasets.add(payload["name"], source, progress.update, progress.check)
-    for refused in added.quarantined:
+    for refused in added.quarantined[:_MAX_NAMED]:
         progress.log(f"Put aside {refused.path}: {refused.reason}")
+    if len(added.quarantined) > _MAX_NAMED:
+        progress.log(f"Put aside {len(added.quarantined):,} in all; the dataset keeps the reason of each")
+    if added.twins:
+        progress.log(f"It has the same content as {', '.join(added.twins)}")
     return {
         "dataset": added.dataset.name,
         "samples": added.dataset.samples,
@@ -28,3 +36,12 @@ def add(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
         "quarantined": len(added.quarantined),
         "digest": added.dataset.digest,
     }
+
+
+def preview(context: WorkerContext, payload: Mapping[str, Any]) -> Preview:
+    """Looks at a source before it is added. Payload: source (as on the command line).
+
+    Raises:
+        InvalidInput: There is no such source, or nothing in it.
+    """
+    return preview_of(open_source(payload["source"]))
