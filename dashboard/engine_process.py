@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from dashboard.child import REFUSED, leave, watch_parent
 from dashboard.settings import Settings, load_settings
-from data.errors import EngineUnavailable, VitrineError
+from data.errors import DiskFull, EngineUnavailable, VitrineError
 from data.jobs import JobStore
 from data.types import TERMINAL_STATES, JobState
 from data.workspace import Workspace
@@ -22,6 +22,7 @@ from inference.tasks import open_context
 __all__ = ["main", "run_engine"]
 
 _REPORT_EVERY = 2.0
+_ROOM_LOOKED_FOR_EVERY = 5.0
 _logger = logging.getLogger("vitrine.engine")
 
 
@@ -55,6 +56,17 @@ def run_engine(settings: Settings, stopping: threading.Event, demo: bool = False
                     compiled = True
                     warming.append(engine.warm_up_projections())
     return 0
+
+
+def _run_with_room(settings: Settings, stopping: threading.Event, demo: bool) -> int:
+    """As `run_engine`; waits for room where the disk is so full that no engine can start."""
+    while True:
+        try:
+            return run_engine(settings, stopping, demo)
+        except DiskFull as error:
+            _say(f"Error: {error}")
+            if stopping.wait(_ROOM_LOOKED_FOR_EVERY):
+                return 0
 
 
 def _prepare_demo(jobs: JobStore, settings: Settings, stopping: threading.Event) -> None:
@@ -101,7 +113,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.supervised:
         watch_parent(stopping.set)
     try:
-        return run_engine(load_settings(), stopping, demo=options.demo)
+        return _run_with_room(load_settings(), stopping, options.demo)
     except EngineUnavailable as error:
         _say(f"Error: {error}")
         return 1

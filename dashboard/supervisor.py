@@ -58,8 +58,10 @@ class RestartPolicy:
         """
         if status == REFUSED:
             return None
-        if status != -signal.SIGKILL:
-            self._failures = self._failures + 1 if lifetime < self.quick else 0
+        if lifetime >= self.quick:
+            self._failures = 0
+        elif status != -signal.SIGKILL:
+            self._failures += 1
         if self._failures >= self.limit:
             return None
         return self.delays[min(self._failures, len(self.delays) - 1)]

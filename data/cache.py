@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from data.errors import InvalidInput
+from data.errors import DiskFull, InvalidInput
 from data.workspace import write_bytes
 
 __all__ = ["FileCache"]
@@ -20,6 +20,7 @@ _TOUCH_AFTER = 600.0
 _ABANDONED_AFTER = 3600.0
 _KEEP = 0.9
 _TRIM_EVERY = 0.05
+_ROOM = 2**20
 
 
 class FileCache:
@@ -61,27 +62,39 @@ class FileCache:
         return path
 
     def put(self, kind: str, key: str, suffix: str, content: bytes) -> Path:
-        """Keeps a file; every so often also trims."""
+        """Keeps a file; every so often also trims. On a full disk older files make room for it.
+
+        Raises:
+            DiskFull: They were not enough.
+        """
         path = self.path(kind, key, suffix)
-        write_bytes(path, content, lasting=False)
+        try:
+            write_bytes(path, content, lasting=False)
+        except DiskFull:
+            if not self.trim(at_least=max(len(content), _ROOM)):
+                raise
+            write_bytes(path, content, lasting=False)
         if self._due(len(content)):
             self.trim()
         return path
 
-    def trim(self) -> int:
+    def trim(self, at_least: int = 0) -> int:
         """Removes the least recently used files if all together exceed the limit; returns how many bytes went.
 
         A little more than necessary is removed, so that the next files do not trim again.
+
+        Args:
+            at_least: Bytes to remove, as far as there are so many, whatever the limit.
         """
         found = sorted(self._files())
         total = sum(size for _, size, _ in found)
+        wanted = max(at_least, total - self.limit_bytes * _KEEP if total > self.limit_bytes else 0)
         removed = 0
-        if total > self.limit_bytes:
-            for _, size, path in found:
-                if total - removed <= self.limit_bytes * _KEEP:
-                    break
-                path.unlink(missing_ok=True)
-                removed += size
+        for _, size, path in found:
+            if removed >= wanted:
+                break
+            path.unlink(missing_ok=True)
+            removed += size
         return removed
 
     def size(self) -> int:

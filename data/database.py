@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from data.disk import disk_full_is_clear
 from data.errors import InvalidInput, WorkspaceDamaged
 
 __all__ = ["REVISION", "Database"]
@@ -50,8 +51,12 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A session for changes, serialised among writers."""
-        with _numbers_in_range(), self._sessions() as session:
+        """A session for changes, serialised among writers.
+
+        Raises:
+            DiskFull: The database's disk has no room for them; nothing was changed.
+        """
+        with _numbers_in_range(), disk_full_is_clear("the database"), self._sessions() as session:
             session.connection(execution_options={"vitrine_write": True})
             with _committing(session):
                 yield session

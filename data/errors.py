@@ -6,12 +6,14 @@ VitrineError            one clear line for a person; exit status 1
 ├── EngineUnavailable   no worker answers; what is cached still works
 ├── TaskFailed          a worker answered with an error of its own
 ├── JobCancelled        a person cancelled the job
+├── DiskFull            there is no room to write; what was written before is kept
 └── WorkspaceDamaged    something on disk is missing or does not match its digest
 """
 
 from collections.abc import Iterable
 
 __all__ = [
+    "DiskFull",
     "EngineUnavailable",
     "InvalidInput",
     "JobCancelled",
@@ -49,6 +51,10 @@ class TaskFailed(VitrineError):
 
 class JobCancelled(VitrineError):
     """Raised inside a job at its next checkpoint after a person cancelled it."""
+
+
+class DiskFull(VitrineError):
+    """A disk, or what one may use of it, is full."""
 
 
 class WorkspaceDamaged(VitrineError):

@@ -6,7 +6,7 @@ fixed size, whose bytes depend on the predictions alone and not on how the work 
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +76,8 @@ class RunStore:
             raise InvalidInput(f"Shard {shard} must have the columns {', '.join(SHARD_SCHEMA.names)}") from error
         parquet, array = _shard_files(self.workspace.run(run_id), shard)
         # The table comes last: a shard is there when its table is.
-        with atomic_path(array) as temporary, temporary.open("wb") as file:
-            np.save(file, np.ascontiguousarray(embeddings, dtype=np.float32), allow_pickle=False)
+        with atomic_path(array) as temporary:
+            _write_rows(temporary, embeddings.shape, [embeddings])
         with atomic_path(parquet) as temporary:
             pq.write_table(table, temporary, compression="zstd")
 
@@ -272,14 +272,22 @@ def _rows(pieces: Sequence[_PIECE]) -> int:
 
 def _merge_embeddings(folder: Path, part: int, pieces: Sequence[_PIECE]) -> None:
     width = _mapped(_shard_files(folder, pieces[0][0])[1]).shape[1]
+    blocks = (_mapped(_shard_files(folder, shard)[1])[start:stop] for shard, start, stop in pieces)
     with atomic_path(folder / f"embeddings-{part:05d}.npy") as temporary:
-        merged = np.lib.format.open_memmap(temporary, "w+", np.float32, (_rows(pieces), width))
-        filled = 0
-        for shard, start, stop in pieces:
-            merged[filled : filled + stop - start] = _mapped(_shard_files(folder, shard)[1])[start:stop]
-            filled += stop - start
-        merged.flush()
-        del merged
+        _write_rows(temporary, (_rows(pieces), width), blocks)
+
+
+def _write_rows(path: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> None:
+    """Writes an array as `.npy`, its rows block by block.
+
+    A full disk is an error of the system here, with its number. Through a memory map it would kill the process, and
+    `np.save` does not say what it was.
+    """
+    facts = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, facts)
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, dtype="<f4").data)
 
 
 def _merge_tables(folder: Path, part: int, pieces: Sequence[_PIECE]) -> None:

@@ -2,12 +2,13 @@
 
 import io
 from collections.abc import Iterable
+from contextlib import suppress
 
 from PIL import Image
 
 from data.cache import FileCache
 from data.datasets import DatasetStore
-from data.errors import InvalidInput, WorkspaceDamaged
+from data.errors import DiskFull, InvalidInput, WorkspaceDamaged
 from data.images import decode
 from data.types import Sample
 from data.workspace import Workspace, content_key
@@ -50,7 +51,8 @@ class Thumbnails:
             except FileNotFoundError:
                 pass  # trimmed in between: it is made again
         content = self._make(dataset, sample, size)
-        self.cache.put("thumbnails", key, ".webp", content)
+        with suppress(DiskFull):  # it is shown all the same
+            self.cache.put("thumbnails", key, ".webp", content)
         return content
 
     def forget(self, digests: Iterable[str]) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from data.disk import disk_full_is_clear
 from data.errors import InvalidInput, NotFound
 
 __all__ = ["Workspace", "atomic_path", "check_name", "content_key", "synchronise", "write_bytes", "write_json"]
@@ -105,19 +106,23 @@ def atomic_path(path: Path, *, private: bool = False, lasting: bool = True) -> I
     Args:
         private: Whether this user alone may read the file.
         lasting: Whether the file must outlive a power failure from here on; False for what can be made again.
+
+    Raises:
+        DiskFull: There is no room for the file; nothing is left of it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE if private else _SHARED))
-    try:
-        yield temporary
-        if lasting:
-            synchronise(temporary)
-        temporary.replace(path)
-        if lasting:
-            synchronise(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with disk_full_is_clear(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE if private else _SHARED))
+        try:
+            yield temporary
+            if lasting:
+                synchronise(temporary)
+            temporary.replace(path)
+            if lasting:
+                synchronise(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def synchronise(path: Path) -> None:

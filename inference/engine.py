@@ -40,6 +40,7 @@ _KEPT_BYTES = 256 * 2**20
 _START_TIMEOUT = 60
 _LOOK_EVERY = 5.0
 _ATTEMPTS, _ATTEMPT_EVERY = 10, 0.5
+_LAUNCHES = 5
 _SHORT = frozenset({"plan_index", "merge_run"})  # need not wait for a long task of another job to end
 _logger = logging.getLogger(__name__)
 
@@ -125,28 +126,8 @@ class Engine:
 
     def _launch(self, distributed: Any) -> EngineAddress:
         _start_resource_tracker()
-        import dask
-
         security = distributed.Security.temporary()
-        # Not the cluster's `env`, which comes too late: the allocator reads its variables when a process starts.
-        environment = {"distributed.nanny.pre-spawn-environ": worker_environment(self.config.workers)}
-        try:
-            with dask.config.set(environment):
-                self._cluster = distributed.LocalCluster(
-                    n_workers=self.config.workers,
-                    threads_per_worker=THREADS_PER_WORKER,
-                    processes=True,
-                    host="127.0.0.1",
-                    protocol="tls://",
-                    security=security,
-                    memory_limit=0,
-                    dashboard_address="127.0.0.1:0",
-                    scheduler_kwargs={"dashboard": False},
-                    silence_logs=logging.ERROR,
-                )
-        except RuntimeError as error:  # a worker was killed while it started
-            reason = error.__cause__ or error
-            raise EngineUnavailable(f"The workers on this machine do not start: {reason}; try again") from error
+        self._cluster = self._cluster_here(distributed, security)
         self._client = distributed.Client(self._cluster, set_as_default=False)
         return EngineAddress(
             self._cluster.scheduler_address,
@@ -155,6 +136,33 @@ class Engine:
             security.tls_client_cert,
             security.tls_client_key,
         )
+
+    def _cluster_here(self, distributed: Any, security: Any) -> Any:
+        """Starts the workers on this machine; again where one is killed in its first moments."""
+        import dask
+
+        # Not the cluster's `env`, which comes too late: the allocator reads its variables when a process starts.
+        environment = {"distributed.nanny.pre-spawn-environ": worker_environment(self.config.workers)}
+        attempts = count(1)
+        while True:
+            try:
+                with dask.config.set(environment):
+                    return distributed.LocalCluster(
+                        n_workers=self.config.workers,
+                        threads_per_worker=THREADS_PER_WORKER,
+                        processes=True,
+                        host="127.0.0.1",
+                        protocol="tls://",
+                        security=security,
+                        memory_limit=0,
+                        dashboard_address="127.0.0.1:0",
+                        scheduler_kwargs={"dashboard": False},
+                        silence_logs=logging.ERROR,
+                    )
+            except RuntimeError as error:
+                if next(attempts) >= _LAUNCHES:
+                    reason = error.__cause__ or error
+                    raise EngineUnavailable(f"The workers on this machine do not start: {reason}; try again") from error
 
     def _join(self, distributed: Any) -> EngineAddress:
         try:

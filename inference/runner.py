@@ -14,7 +14,8 @@ from typing import Any, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from data.errors import EngineUnavailable, JobCancelled, VitrineError
+from data.disk import Reserve
+from data.errors import DiskFull, EngineUnavailable, JobCancelled, VitrineError
 from data.jobs import JobStore
 from data.types import TERMINAL_STATES, Job
 from data.workspace import Workspace
@@ -43,6 +44,7 @@ class JobRunner:
         self._context = context
         self._engine = engine
         self._only = only
+        self._reserve = Reserve(context.workspace.root)
         self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(MAX_JOBS, thread_name_prefix="vitrine-job")
         self._running: set[int] = set()
@@ -50,7 +52,12 @@ class JobRunner:
         self._claimer = threading.Thread(target=self._claim_until_stopped, name="vitrine-claim", daemon=True)
 
     def start(self) -> None:
-        """Queues what a dead runner left behind, then begins to claim."""
+        """Queues what a dead runner left behind, then begins to claim.
+
+        Raises:
+            DiskFull: That cannot be recorded.
+        """
+        self._reserve.fill()
         for job in self._context.jobs.requeue_orphans():
             self._context.jobs.log(job, "The engine that ran this job is gone; queued again")
         self._claimer.start()
@@ -61,8 +68,11 @@ class JobRunner:
         if self._claimer.ident is not None:
             self._claimer.join()
         self._pool.shutdown(wait=True, cancel_futures=True)
-        for job in self._context.jobs.requeue_orphans():
-            self._context.jobs.log(job, "The engine stopped; queued again")
+        try:
+            for job in self._context.jobs.requeue_orphans():
+                self._context.jobs.log(job, "The engine stopped; queued again")
+        except DiskFull as error:
+            _logger.warning("%s; the next engine queues the jobs again", error)
 
     def claim_ready(self) -> int:
         """Starts as many ready jobs as there is room for; returns how many."""
@@ -89,8 +99,11 @@ class JobRunner:
     def _claim_until_stopped(self) -> None:
         while not self._stopping.wait(_POLL):
             try:
-                if self._engine.running:
-                    self.claim_ready()
+                if self._engine.running and self.claim_ready():
+                    self._reserve.fill()
+            except DiskFull as error:
+                _logger.warning("No job can start: %s", error)
+                self._stopping.wait(_RETRY)
             except SQLAlchemyError:
                 _logger.exception("The job queue cannot be read; trying again")
 
@@ -107,10 +120,14 @@ class JobRunner:
             try:
                 self._record(job, future)
                 break
+            except DiskFull as error:
+                if self._reserve.spend():
+                    continue
+                _logger.warning("The end of job %d cannot be recorded: %s", job.id, error)
             except SQLAlchemyError:
                 _logger.exception("The end of job %d cannot be recorded; trying again", job.id)
-                if self._stopping.wait(_RETRY):
-                    break
+            if self._stopping.wait(_RETRY):
+                break
         with self._changing:
             self._running.discard(job.id)
 

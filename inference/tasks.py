@@ -17,6 +17,7 @@ from typing import Any
 from data.cache import FileCache
 from data.database import Database
 from data.datasets import DatasetStore
+from data.disk import disk_full_is_clear
 from data.errors import InvalidInput, VitrineError
 from data.feedback import FeedbackLog
 from data.jobs import JobStore
@@ -156,7 +157,8 @@ def run_interactive(name: str, place: Place, payload: Mapping[str, Any]) -> Outc
     try:
         with _opening:  # two threads that import torch at once may find it half imported
             task, context = _task(name), _context(place)
-        return Outcome(task(context, payload))
+        with disk_full_is_clear(place.root):
+            return Outcome(task(context, payload))
     except VitrineError as error:
         return Outcome(error=error)
 

@@ -12,7 +12,7 @@ import pytest
 
 from data.types import JobState
 from inference.tasks import WorkerContext
-from tests.engine.engine_world import copy_of
+from tests.engine.engine_world import copy_of, files_of
 from tests.serving import until
 
 pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("engine")]
@@ -43,11 +43,6 @@ def alive(pid: int) -> bool:
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def files_of(context: WorkerContext, run: str) -> dict[str, bytes]:
-    folder = context.workspace.run(run)
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
 
 
 def shards(context: WorkerContext) -> int:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from data.cache import FileCache
-from data.errors import InvalidInput
+from data.errors import DiskFull, InvalidInput
+from data.workspace import write_bytes
 
 
 def key(number: int) -> str:
@@ -48,6 +49,33 @@ def test_the_limit_holds_while_files_are_put(tmp_path):
         cache.put("maps", key(number), ".npy", b"x" * 100)
         assert cache.size() <= 2000 + 100
     assert cache.get("maps", key(199), ".npy")
+
+
+@pytest.fixture
+def small_disk(tmp_path, monkeypatch):
+    """A cache without a bound on a disk for three files of 100 bytes."""
+    cache = FileCache(tmp_path, 10**9)
+
+    def write_if_there_is_room(path, content, **options):
+        if cache.size() + len(content) > 300:
+            raise DiskFull("full")
+        write_bytes(path, content, **options)
+
+    monkeypatch.setattr("data.cache.write_bytes", write_if_there_is_room)
+    monkeypatch.setattr("data.cache._ROOM", 100)
+    return cache
+
+
+def test_on_a_full_disk_the_oldest_make_room(small_disk):
+    for number in range(3):
+        aged(small_disk.put("maps", key(number), ".npy", b"x" * 100), 500 - number)
+    small_disk.put("maps", key(3), ".npy", b"x" * 150)
+    assert [number for number in range(4) if small_disk.get("maps", key(number), ".npy")] == [2, 3]
+
+
+def test_a_file_that_nothing_can_make_room_for_is_refused(small_disk):
+    with pytest.raises(DiskFull):
+        small_disk.put("maps", key(0), ".npy", b"x" * 400)
 
 
 def test_leftovers_of_a_crash(tmp_path):

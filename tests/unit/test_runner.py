@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from data.database import Database
-from data.errors import EngineUnavailable, InvalidInput
+from data.errors import DiskFull, EngineUnavailable, InvalidInput
 from data.types import JobState
 from data.workspace import Workspace
 from inference import runner
@@ -107,6 +107,48 @@ def test_the_end_of_a_job_is_recorded_when_the_database_answers_again(
         finish(job, result)
 
     monkeypatch.setattr(context.jobs, "finish", locked_at_first)
+    job = submit(context)
+    run_all(context)
+    assert (len(attempts), context.jobs.get(job).state) == (3, JobState.DONE)
+
+
+def test_on_a_full_disk_the_reserve_makes_room_for_the_end_of_a_job(
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserve = context.workspace.root / "reserve"
+    fail = context.jobs.fail
+
+    def without_room(job: int, error: str) -> None:
+        if reserve.exists():
+            raise DiskFull("no room to record it")
+        fail(job, error)
+
+    def disk_full(work: Work) -> Mapping[str, Any]:
+        raise DiskFull("no room for the shard")
+
+    handled_by(monkeypatch, disk_full)
+    monkeypatch.setattr(context.jobs, "fail", without_room)
+    reserve.write_bytes(b"room")
+    job = submit(context)
+    run_all(context)
+    assert (context.jobs.get(job).state, context.jobs.get(job).error) == (JobState.FAILED, "no room for the shard")
+    assert not reserve.exists()
+
+
+def test_where_even_the_reserve_is_spent_the_end_is_recorded_once_there_is_room(
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "_RETRY", 0.01)
+    finish, attempts = context.jobs.finish, []
+
+    def full_at_first(job: int, result: Mapping[str, Any]) -> None:
+        attempts.append(job)
+        if len(attempts) < 3:
+            raise DiskFull("full")
+        finish(job, result)
+
+    handled_by(monkeypatch, lambda work: {})
+    monkeypatch.setattr(context.jobs, "finish", full_at_first)
     job = submit(context)
     run_all(context)
     assert (len(attempts), context.jobs.get(job).state) == (3, JobState.DONE)

@@ -31,6 +31,12 @@ def test_a_killed_child_always_comes_back() -> None:
     assert [policy.next_start(-signal.SIGKILL, 1) for _ in range(10)] == [0.0] * 10
 
 
+def test_a_long_life_ended_by_a_kill_makes_quick_ends_forgotten_too() -> None:
+    policy = RestartPolicy(quick=20, limit=3, delays=(0.0, 0.5, 2.0))
+    ends = ((1, 2), (1, 2), (-signal.SIGKILL, 3600), (1, 2), (1, 2))
+    assert [policy.next_start(*end) for end in ends] == [0.5, 2.0, 0.0, 0.5, 2.0]
+
+
 def test_a_child_that_refuses_its_settings_is_not_tried_again() -> None:
     assert RestartPolicy().next_start(REFUSED, 1000) is None
 

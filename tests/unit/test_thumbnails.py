@@ -11,7 +11,7 @@ from PIL import Image
 from data.cache import FileCache
 from data.database import Database
 from data.datasets import DatasetStore
-from data.errors import InvalidInput, WorkspaceDamaged
+from data.errors import DiskFull, InvalidInput, WorkspaceDamaged
 from data.sources import open_source
 from data.thumbnails import Thumbnails
 from data.types import Sample
@@ -55,6 +55,15 @@ def test_made_once_and_served_without_the_file(thumbnails):
     assert thumbnails.thumbnail("photos", large, 96) == first
     with pytest.raises(WorkspaceDamaged, match="No such file"):
         thumbnails.thumbnail("photos", large, 97)
+
+
+def test_a_picture_that_cannot_be_kept_is_shown_all_the_same(thumbnails, monkeypatch):
+    def refuse(*_arguments):
+        raise DiskFull("full")
+
+    monkeypatch.setattr(thumbnails.cache, "put", refuse)
+    assert Image.open(io.BytesIO(thumbnails.thumbnail("photos", sample(thumbnails, 0), 128))).size == (128, 96)
+    assert thumbnails.cache.size() == 0
 
 
 @pytest.mark.parametrize("size", [0, -1, 5000])
