@@ -39,9 +39,7 @@ def test_a_preview_travels_between_processes(context: WorkerContext, table: str)
         datasets.preview(context, {"source": "video:x"})
 
 
-def test_the_log_names_what_was_put_aside_up_to_a_number(
-    services: Services, context: WorkerContext, table: str
-) -> None:
+def test_the_log_names_what_was_put_aside(services: Services, context: WorkerContext, table: str) -> None:
     for name in ("pets", "again"):
         job = services.jobs.submit("add", {"name": name, "source": table}, "me")
         assert services.jobs.claim() is not None
