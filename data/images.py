@@ -63,6 +63,10 @@ _UNREADABLE = (
     ArithmeticError,
     LookupError,
     EOFError,
+    RuntimeError,  # of AVIF's decoder
+    MemoryError,
+    AssertionError,
+    AttributeError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
@@ -81,8 +85,9 @@ _TURNS = {
 # Pillow warns above its limit and refuses at twice it; here the limit itself refuses.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
-# Broken EXIF only costs the orientation, see _turn; thousands of lines about it help nobody.
-warnings.filterwarnings("ignore", message="(Possibly c|C)orrupt EXIF data")
+# What Pillow warns of is either passed over rightly (broken EXIF only costs the orientation, see _turn) or refused soon
+# after; thousands of lines about it help nobody.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 @dataclass(frozen=True, slots=True)

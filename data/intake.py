@@ -1,5 +1,7 @@
 """Taking a source's items into a dataset's folder: fetched, probed and kept several at a time, in order."""
 
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -14,7 +16,7 @@ from data.sources.protocol import Item, read_item
 __all__ = ["Found", "mask_file", "taken"]
 
 _PATIENCE = 1.0  # seconds that an item is waited for before somebody may end the work
-_READERS = 8  # more than cores: what lies far away is waited for, and decoding lets the others go on
+_READERS = 8  # more than cores, for what lies far away is waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,13 @@ def taken(aside: Path, items: Iterator[Item], check: Callable[[], None]) -> Iter
     Args:
         check: Is called now and then while an item is waited for, which far away may take long.
     """
+    decoders = threading.Semaphore(min(_READERS, (os.cpu_count() or 1) + 1))  # pixels take much more memory than files
     pool = ThreadPoolExecutor(_READERS, thread_name_prefix="probe")
     waiting: deque[tuple[Item, Future[Found | str]]] = deque()
     try:
         while True:
             for item in islice(items, _READERS * 3 - len(waiting)):
-                waiting.append((item, pool.submit(_take, aside, item)))
+                waiting.append((item, pool.submit(_take, aside, item, decoders)))
             if not waiting:
                 return
             item, future = waiting[0]
@@ -50,11 +53,12 @@ def taken(aside: Path, items: Iterator[Item], check: Callable[[], None]) -> Iter
         wait(at_work, _PATIENCE)  # they still write below `aside`
 
 
-def _take(aside: Path, item: Item) -> Found | str:
+def _take(aside: Path, item: Item, decoders: threading.Semaphore) -> Found | str:
     """Reads an item's image and keeps what the workspace itself must hold of it."""
     try:
         content = read_item(item)
-        found = probe(content)
+        with decoders:
+            found = probe(content)
     except InvalidInput as error:
         return str(error)
     if item.mask is not None:

@@ -26,6 +26,7 @@ __all__ = ["Removed", "remove_dataset"]
 _ACTIVE = (JobState.QUEUED.value, JobState.RUNNING.value)
 _RUNS = "removing.json"
 _BATCH = 8192
+_BLOCK = 512  # what st_blocks counts, whatever the file system's own blocks are
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Removed:
 
     Attributes:
         runs: How many runs.
-        freed: Bytes of all files that were deleted.
+        freed: Bytes that the deleted files took on the disk.
     """
 
     dataset: str
@@ -118,7 +119,7 @@ def _forget_thumbnails(thumbnails: Thumbnails, folder: Path) -> None:
 
 
 def _delete(folder: Path) -> int:
-    """Deletes a folder, if it is there, and returns how many bytes its files had."""
-    size = sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()) if folder.exists() else 0
+    """Deletes a folder, if it is there, and returns how many bytes it took on the disk."""
+    size = sum(path.lstat().st_blocks * _BLOCK for path in folder.rglob("*")) if folder.exists() else 0
     shutil.rmtree(folder, ignore_errors=True)
     return size

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from dashboard.cli import main
 
@@ -64,3 +65,21 @@ def test_a_setting_that_is_not_allowed_is_named(
     status, _, err = run(capsys, tmp_path / "w", "dataset", "list")
     assert status == 1
     assert "VITRINE_PORT='70000'" in err
+
+
+def test_a_dataset_is_added_and_removed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    (tmp_path / "list.csv").write_text("path,label,weight\na.png,cat,1.5\ngone.png,cat,2\n")
+    source = f"csv:{tmp_path / 'list.csv'}"
+    for name, note in (("pets", ""), ("again", "again has the same content as pets")):
+        status, out, err = run(capsys, tmp_path / "w", "dataset", "add", name, "--source", source, "--json")
+        added = json.loads(out)
+        assert (status, added["samples"], added["classes"]) == (0, 1, ["cat"])
+        assert added["quarantined"] == [{"path": "gone.png", "reason": "cannot be read: No such file or directory"}]
+        assert note in err
+    status, out, _ = run(capsys, tmp_path / "w", "dataset", "remove", "again", "--json")
+    removed = json.loads(out)
+    assert (status, removed["dataset"], removed["runs"], removed["freed_bytes"] > 0) == (0, "again", 0, True)
+    status, out, err = run(capsys, tmp_path / "w", "dataset", "remove", "again")
+    assert (status, out) == (1, "")
+    assert err == "Error: Dataset 'again' does not exist; there are: pets\n"

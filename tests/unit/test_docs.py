@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dashboard.cli import build_app
 from dashboard.settings import Settings
+from inference.sources import SOURCES
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -24,3 +25,8 @@ def test_every_command_in_the_readme_exists() -> None:
     used = set(re.findall(r"python -m dashboard (\w+)", README))
     assert used
     assert used <= known
+
+
+def test_the_readme_names_every_kind_of_source() -> None:
+    table = README[README.index("| `--source` |") : README.index("A PATH or FILE may be a URL")]
+    assert set(re.findall(r"`([^`]+)`", table)) >= {kind.usage for kind in SOURCES.values()}

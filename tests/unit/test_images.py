@@ -4,6 +4,7 @@ import io
 import os
 import struct
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +155,20 @@ def test_truncated_files_are_found(form, keep):
         with pytest.raises(InvalidInput) as refusal:
             read(cut)
         assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # as data.images does, but pytest begins with its own list
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000"])
+def test_no_damage_is_fatal(form):
+    whole = encoded(noise(24, 16), form)
+    generator = np.random.default_rng(0)
+    for _ in range(60):
+        damaged = np.frombuffer(whole, np.uint8).copy()
+        places = generator.integers(0, generator.choice([100, len(whole)]), 4).clip(max=len(whole) - 1)
+        damaged[places] = generator.integers(0, 256, 4)
+        for read in (decode, probe):
+            with suppress(InvalidInput):
+                read(damaged.tobytes())
 
 
 @pytest.mark.parametrize(
