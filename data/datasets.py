@@ -22,7 +22,7 @@ from data.database import Database
 from data.errors import InvalidInput, NotFound, WorkspaceDamaged
 from data.images import Probe, probe, read_bounded, resolve
 from data.schema import DatasetRow
-from data.sources.protocol import Item, MetadataValue, Source
+from data.sources.protocol import Item, MetadataValue, Source, read_item
 from data.types import Dataset, Quarantined, Sample
 from data.workspace import Workspace, content_key, synchronise
 
@@ -30,7 +30,13 @@ __all__ = ["Added", "DatasetStore", "table_digest"]
 
 _GROUP = 4096
 _REPORT_EVERY = 16
-_TYPES: dict[type[MetadataValue], pa.DataType] = {str: pa.string(), float: pa.float64(), bool: pa.bool_()}
+_READERS = 8  # more than cores: what lies far away is waited for, and decoding lets the others go on
+_TYPES: dict[type[MetadataValue], pa.DataType] = {
+    str: pa.string(),
+    float: pa.float64(),
+    int: pa.int64(),
+    bool: pa.bool_(),
+}
 _COLUMNS = [
     ("row", pa.int32()),
     ("sample_id", pa.string()),
@@ -255,9 +261,9 @@ def _write(
     quarantined: list[Quarantined] = []
     with pq.ParquetWriter(aside / "samples.parquet", schema, compression="zstd") as writer:
         table = _Table(writer, schema)
-        for done, (item, found) in enumerate(_probed(source.items()), start=1):
-            if isinstance(found, Probe):
-                table.append(item, _keep(aside, item), found)
+        for done, (item, found) in enumerate(_probed(aside, source.items()), start=1):
+            if isinstance(found, _Found):
+                table.append(item, found.uri, found.probe)
             else:
                 quarantined.append(Quarantined(item.sample_id, found))
             if done % _REPORT_EVERY == 0:
@@ -286,42 +292,45 @@ def _write(
     return dataset, tuple(quarantined)
 
 
-def _probed(items: Iterator[Item]) -> Iterator[tuple[Item, Probe | str]]:
-    """Each item, in order, with what its image is or why it cannot be read; a few are read at once."""
-    workers = min(8, (os.cpu_count() or 1) + 1)
-    with ThreadPoolExecutor(workers, thread_name_prefix="probe") as pool:
-        waiting: deque[tuple[Item, Future[Probe | str]]] = deque()
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is known of an item that becomes a sample."""
+
+    probe: Probe
+    uri: str
+
+
+def _probed(aside: Path, items: Iterator[Item]) -> Iterator[tuple[Item, _Found | str]]:
+    """Each item, in order, with what its image is or why it cannot be read; a few are fetched and read at once."""
+    with ThreadPoolExecutor(_READERS, thread_name_prefix="probe") as pool:
+        waiting: deque[tuple[Item, Future[_Found | str]]] = deque()
         try:
             while True:
-                for item in islice(items, workers * 4 - len(waiting)):
-                    waiting.append((item, pool.submit(_probe, item)))
+                for item in islice(items, _READERS * 3 - len(waiting)):
+                    waiting.append((item, pool.submit(_take, aside, item)))
                 if not waiting:
                     return
                 item, future = waiting.popleft()
                 yield item, future.result()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=True, cancel_futures=True)  # those at work still write below `aside`
 
 
-def _probe(item: Item) -> Probe | str:
-    content = item.path if item.path is not None else item.content
-    if content is None or item.problem is not None:
-        return item.problem or "the source gives no file"
+def _take(aside: Path, item: Item) -> _Found | str:
+    """Reads an item's image and keeps what the workspace itself must hold of it."""
     try:
-        return probe(content)
+        content = read_item(item)
+        found = probe(content)
     except InvalidInput as error:
         return str(error)
-
-
-def _keep(aside: Path, item: Item) -> str:
-    """Writes what the workspace itself must hold of an item; returns the sample's uri."""
     if item.mask is not None:
         _write_file(_mask_file(aside, item.sample_id), item.mask)
     if item.path is not None:
-        return str(item.path)
-    file = _inside(aside / "files", item.sample_id)
-    _write_file(file, item.content or b"")
-    return file.relative_to(aside).as_posix()
+        return _Found(found, str(item.path))
+    # Named by content: whatever a source calls its items, a name never collides, leads out, or is too long.
+    file = aside / "files" / found.digest[:2] / found.digest
+    _write_file(file, content)
+    return _Found(found, file.relative_to(aside).as_posix())
 
 
 def _mask_file(folder: Path, sample_id: str) -> Path:
@@ -337,7 +346,7 @@ def _inside(folder: Path, sample_id: str) -> Path:
 
 def _write_file(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    path.write_bytes(content)  # two threads with the same content write the same bytes
 
 
 def _refuse_duplicates(table: Path, source: str) -> None:

@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import os
+import stat
 import struct
 import warnings
 import zlib
@@ -15,6 +17,7 @@ from PIL import (
     ExifTags,
     GifImagePlugin,
     Image,
+    Jpeg2KImagePlugin,
     JpegImagePlugin,
     PngImagePlugin,
     PpmImagePlugin,
@@ -30,7 +33,10 @@ __all__ = ["MAX_BYTES", "MAX_PIXELS", "SUFFIXES", "Probe", "decode", "probe", "r
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 64 * 2**20
 SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".avif"}
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
+        *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", ".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"),
+    }
 )
 # Named one by one, so that no decoder which starts programs (EPS) or was never meant here is reached.
 # A JPEG with several pictures in it (MPO) is opened as a JPEG.
@@ -42,9 +48,11 @@ _FORMATS = tuple(
         WebPImagePlugin.WebPImageFile,
         GifImagePlugin.GifImageFile,
         BmpImagePlugin.BmpImageFile,
+        BmpImagePlugin.DibImageFile,
         TiffImagePlugin.TiffImageFile,
         PpmImagePlugin.PpmImageFile,
         AvifImagePlugin.AvifImageFile,
+        Jpeg2KImagePlugin.Jpeg2KImageFile,
     )
 )
 _UNREADABLE = (
@@ -94,13 +102,16 @@ class Probe:
 def decode(content: bytes | Path, at_least: int | None = None) -> Image.Image:
     """Decodes an image to RGB: first frame, EXIF orientation applied, transparency laid on white.
 
+    White, because that is the paper that drawings, logos and cut-out products were made for, and because what lies
+    under transparent pixels is arbitrary and must not reach a network.
+
     Args:
         content: The file's bytes, or where they lie.
         at_least: A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as both sides keep this many pixels:
             several times faster, for thumbnails only. None decodes every pixel.
 
     Returns:
-        Mode "RGB". 16-bit values are scaled to 8 bits.
+        Mode "RGB". Grey of 16 bits is scaled to 8, see `_to_rgb`; colours of 16 bits keep their upper 8.
 
     Raises:
         InvalidInput: Not an image of a known format, damaged, or larger than `MAX_BYTES` or `MAX_PIXELS`.
@@ -108,10 +119,10 @@ def decode(content: bytes | Path, at_least: int | None = None) -> Image.Image:
     data = read_bounded(content) if isinstance(content, Path) else _bounded(content)
     image = _open(data)
     try:
-        turn = _turn(image)
         if at_least is not None:
             image.draft(image.mode, (at_least, at_least))
         rgb = _to_rgb(image)
+        turn = _turn(image)  # after the pixels: looking for it may read them, and then a damage must not be passed over
         return rgb.transpose(turn) if turn is not None else rgb
     except _UNREADABLE as error:
         raise InvalidInput(_reason(error)) from error
@@ -125,15 +136,15 @@ def probe(content: bytes | Path) -> Probe:
     """
     data = read_bounded(content) if isinstance(content, Path) else _bounded(content)
     image = _open(data)
-    width, height = image.size
     try:
-        turn = _turn(image)
         if image.format in ("JPEG", "MPO"):
             # Every byte is read and checked also at an eighth of the size, in a third of the time.
+            width, height = image.size
             image.draft(image.mode, (1, 1))
             image.load()
         else:
-            _to_rgb(image)
+            width, height = _to_rgb(image).size
+        turn = _turn(image)
     except _UNREADABLE as error:
         raise InvalidInput(_reason(error)) from error
     if turn in (_TURNS[5], _TURNS[6], _TURNS[7], _TURNS[8]):
@@ -148,7 +159,10 @@ def read_bounded(path: Path) -> bytes:
         InvalidInput: The file is missing, may not be read, or is too large.
     """
     try:
-        with path.open("rb") as file:
+        # A pipe or a device would be waited for: it is opened without waiting, and refused.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InvalidInput("not a regular file")
             return _bounded(file.read(MAX_BYTES + 1))
     except OSError as error:
         raise InvalidInput(f"cannot be read: {error.strerror or error}") from error
@@ -179,13 +193,15 @@ def _open(data: bytes) -> Image.Image:
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "not an image of a known format (JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, AVIF)"
+        return "not an image of a known format (JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, AVIF, JPEG 2000)"
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return f"more than {MAX_PIXELS:,} pixels"
     return f"damaged: {' '.join(str(error).split()) or type(error).__name__}"
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
+    if image.format == "TIFF":
+        return None  # Pillow turns these itself when it reads the pixels
     try:
         return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))  # type: ignore[arg-type]
     except (*_UNREADABLE, UserWarning):
@@ -193,21 +209,38 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
+    """The picture in mode RGB, every pixel decoded.
+
+    Grey of 16 bits is divided by 257, so that 65535 becomes 255. Integers of 32 bits and floating-point numbers have
+    no agreed white: the least of 1 (for floating point), 255 and 65535 that no value exceeds is taken for it. Values
+    outside of all these, of measurements for instance, are stretched so that the least is black and the greatest
+    white. What is not a number is black.
+    """
+    image.load()
     if image.mode == "RGB" and "transparency" not in image.info:
-        image.load()
         return image
-    if image.mode.startswith("I"):
-        return _grey(np.asarray(image, dtype=np.int64) / 257)
-    if image.mode == "F":
-        values = np.asarray(image, dtype=np.float64)
-        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 255):
-            raise ValueError("floating-point values outside of [0, 255]")
-        return _grey(values * 255 if values.max() <= 1 else values)
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format != "TIFF"):
+        return _grey(np.asarray(image, dtype=np.float64) / 257)
+    if image.mode in ("I", "F"):
+        return _grey(_measured(np.asarray(image, dtype=np.float64), whole=image.mode == "I"))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         # Premultiplied modes reach RGBA only one step at a time.
         straight = image.convert({"RGBa": "RGBA", "La": "LA"}.get(image.mode, image.mode)).convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", straight.size, "white"), straight).convert("RGB")
     return image.convert("RGB")
+
+
+def _measured(values: np.ndarray, whole: bool) -> np.ndarray:
+    """Values of any range, (H, W), scaled to [0, 255]; see `_to_rgb`."""
+    finite = np.isfinite(values)
+    if not finite.all():
+        values = np.where(finite, values, values[finite].min(initial=0))
+    low, high = float(values.min()), float(values.max())
+    whites = (255, 65535) if whole else (1, 255, 65535)
+    white = next((white for white in whites if low >= 0 and high <= white), None)
+    if white is None:
+        return (values - low) * (255 / (high - low)) if high > low else np.zeros_like(values)
+    return values * (255 / white)
 
 
 def _grey(values: np.ndarray) -> Image.Image:

@@ -11,7 +11,7 @@ from data.images import decode
 from data.types import Sample
 from data.workspace import Workspace, content_key
 
-__all__ = ["MAX_SIZE", "Thumbnails"]
+__all__ = ["MAX_SIZE", "Thumbnails", "encode_thumbnail"]
 
 MAX_SIZE = 1024
 _ALGORITHM = "thumbnail-1"
@@ -53,13 +53,22 @@ class Thumbnails:
     def _make(self, dataset: str, sample: Sample, size: int) -> bytes:
         data = self.datasets.read(dataset, sample)
         try:
-            image = decode(data, at_least=2 * size)
+            return encode_thumbnail(data, size)
         except InvalidInput as error:
             raise WorkspaceDamaged(f"{self.datasets.image_path(dataset, sample)}: {error}") from error
-        content = io.BytesIO()
-        if max(image.size) <= _TINY:
-            image.save(content, "WEBP", lossless=True)
-        else:
-            image.thumbnail((size, size), Image.Resampling.LANCZOS)
-            image.save(content, "WEBP", quality=_QUALITY)
-        return content.getvalue()
+
+
+def encode_thumbnail(data: bytes, size: int) -> bytes:
+    """An image file's picture as a small WebP, see `Thumbnails.thumbnail`.
+
+    Raises:
+        InvalidInput: The image cannot be read, see `data.images.decode`.
+    """
+    image = decode(data, at_least=2 * size)
+    content = io.BytesIO()
+    if max(image.size) <= _TINY:
+        image.save(content, "WEBP", lossless=True)
+    else:
+        image.thumbnail((size, size), Image.Resampling.LANCZOS)
+        image.save(content, "WEBP", quality=_QUALITY)
+    return content.getvalue()

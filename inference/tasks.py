@@ -49,6 +49,7 @@ TASKS: Mapping[str, str] = {
     "neighbours": "inference.worker.interactive:neighbours",
     "plan_index": "inference.worker.indexing:plan",
     "predict_image": "inference.worker.interactive:predict_image",
+    "preview_source": "inference.worker.datasets:preview",
     "project": "inference.worker.projecting:project",
     "train": "inference.worker.training:train",
     "warm_up": "inference.worker.interactive:warm_up",

@@ -1,13 +1,15 @@
-"""Adding a dataset, as a task."""
+"""Looking at a source and adding it, as tasks."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from data.sources import open_source
+from data.sources.preview import Preview
+from data.sources.preview import preview as preview_of
 from inference.job_progress import JobProgress
 from inference.tasks import WorkerContext
 
-__all__ = ["add"]
+__all__ = ["add", "preview"]
 
 
 def add(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,3 +30,12 @@ def add(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
         "quarantined": len(added.quarantined),
         "digest": added.dataset.digest,
     }
+
+
+def preview(context: WorkerContext, payload: Mapping[str, Any]) -> Preview:
+    """Looks at a source before it is added. Payload: source (as on the command line).
+
+    Raises:
+        InvalidInput: There is no such source, or nothing in it.
+    """
+    return preview_of(open_source(payload["source"]))

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,6 +125,36 @@ def test_bytes_that_the_source_gives_are_kept_in_the_workspace(store, photos):
     assert (added.dataset.splits, added.dataset.has_masks) == ({"train": 1}, True)
 
 
+def test_no_name_of_an_item_leads_out_or_collides(store, photos):
+    content = (photos / "cat/1.png").read_bytes()
+    names = ("../../a.png", "/etc/a.png", "a", "a/b.png", "https://host/" + "long" * 100 + ".png")
+    added = store.add("named", Given(tuple(Item(name, None, None, content=content) for name in names)))
+    assert added.dataset.samples == len(names)
+    folder = store.workspace.dataset("named")
+    for row, name in enumerate(names):
+        sample = sample_of(store, "named", row)
+        assert (sample.sample_id, store.read("named", sample)) == (name, content)
+        assert store.image_path("named", sample).resolve().is_relative_to(folder)
+    assert len([path for path in folder.rglob("*") if path.is_file()]) == 3, "the same bytes are kept once"
+
+
+def test_readers_are_called_in_several_threads_and_their_refusals_quarantined(store, photos):
+    content: bytes = (photos / "cat/1.png").read_bytes()
+    together = threading.Barrier(4, timeout=10)
+
+    def fetch() -> bytes:
+        together.wait()
+        return content
+
+    def refuse() -> bytes:
+        raise InvalidInput("the host does not answer")
+
+    items = [Item(f"{n}.png", None, None, reader=fetch) for n in range(8)]
+    added = store.add("far", Given((*items, Item("gone.png", None, None, reader=refuse))))
+    assert added.dataset.samples == 8
+    assert [(one.path, one.reason) for one in added.quarantined] == [("gone.png", "the host does not answer")]
+
+
 @pytest.mark.parametrize("end", [JobCancelled("enough"), KeyboardInterrupt()])
 def test_an_interrupted_add_leaves_nothing(store, photos, end):
     content = (photos / "cat/1.png").read_bytes()
@@ -184,7 +215,7 @@ def test_sources_that_break_the_rules_are_refused(store, photos):
     with pytest.raises(InvalidInput, match=r"'a\.png' more than once"):
         store.add("twice", Given((twice, twice)))
     with pytest.raises(InvalidInput, match=r"without '\.\.'"):
-        store.add("escape", Given((Item("../../a.png", None, None, content=content),)))
+        store.add("escape", Given((Item("../../a.png", None, None, content=content, mask=b"mask"),)))
     with pytest.raises(InvalidInput, match="no readable image; the first of 1"):
         store.add("none", Given((Item("a.png", None, None, content=b"x"),)))
     assert store.list() == []

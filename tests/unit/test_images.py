@@ -1,13 +1,14 @@
 """Reading images of every kind that people have, and refusing the rest with a reason."""
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from data.errors import InvalidInput
 from data.images import MAX_BYTES, decode, probe, resolve
@@ -49,13 +50,76 @@ def test_grey_of_16_bits_is_scaled_not_cut():
     assert decoded[0, :, 0].tolist() == [0, 1, 128, 255]
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "CMYK", "RGBA", "I;16"])
-def test_odd_modes_become_rgb(mode):
-    image = Image.new(mode, (9, 4))
-    form = "TIFF" if mode == "CMYK" else "PNG"
-    content = encoded(image, form)
-    assert decode(content).mode == "RGB"
+@pytest.mark.parametrize(
+    ("mode", "colour", "expected"),
+    [
+        ("1", 1, (255, 255, 255)),
+        ("L", 77, (77, 77, 77)),
+        ("LA", (77, 255), (77, 77, 77)),
+        ("LA", (0, 51), (204, 204, 204)),
+        ("P", 3, (9, 10, 11)),
+        ("RGBA", (0, 0, 255, 51), (204, 204, 255)),
+        ("RGBX", (1, 2, 3, 0), (1, 2, 3)),
+        ("CMYK", (255, 0, 0, 0), (0, 255, 255)),
+        ("YCbCr", (76, 85, 255), (254, 0, 0)),
+        ("LAB", (255, 128, 128), (255, 255, 255)),
+        ("I;16", 32896, (128, 128, 128)),
+        ("I", 128, (128, 128, 128)),
+        ("I", 257, (1, 1, 1)),
+        ("F", 0.5, (128, 128, 128)),
+        ("F", 200.0, (200, 200, 200)),
+    ],
+)
+def test_every_mode_becomes_rgb(mode, colour, expected):
+    image = Image.new(mode, (9, 4), colour)
+    if mode == "P":
+        image.putpalette(list(range(30)))
+    content = encoded(image, "TIFF")
+    decoded = decode(content)
+    assert decoded.mode == "RGB"
+    assert decoded.getpixel((8, 3)) == pytest.approx(expected, abs=2 if mode == "LAB" else 0)
     assert (probe(content).width, probe(content).height) == (9, 4)
+
+
+def test_cmyk_of_a_photo_editor_is_not_a_negative():
+    content = encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=95)  # kept inverted, says Adobe
+    red, green, blue = np.asarray(decode(content))[8, 8]
+    assert (red > 240, green < 15, blue < 15) == (True, True, True)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.0, 0.5, 1.0], [0, 128, 255]),
+        ([0.0, 100.0, 255.0], [0, 100, 255]),
+        ([0.0, 32767.5, 65535.0], [0, 128, 255]),
+        ([-5.0, 0.0, 5.0], [0, 128, 255]),
+        ([0.0, 1e6, 2e6], [0, 128, 255]),
+        ([np.nan, 1.0, np.inf], [0, 255, 0]),
+        ([-3.0, -3.0, -3.0], [0, 0, 0]),
+    ],
+)
+def test_floating_point_finds_its_white(values, expected):
+    content = encoded(Image.fromarray(np.array([values], dtype=np.float32)), "TIFF")
+    assert np.asarray(decode(content))[0, :, 1].tolist() == expected
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_every_orientation_in_every_format(form, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = Image.new("RGB", (48, 32), "black")
+    image.paste("white", (0, 0, 24, 16))
+    content = encoded(image, form, exif=exif)
+    decoded = decode(content)
+    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
+    assert np.array_equal(np.asarray(decoded), np.asarray(expected))
+    assert decoded.size == (probe(content).width, probe(content).height)
+    bright = np.asarray(decoded)[:, :, 0] > 128
+    corner = {1: (0, 0), 2: (0, -1), 3: (-1, -1), 4: (-1, 0), 5: (0, 0), 6: (0, -1), 7: (-1, -1), 8: (-1, 0)}
+    assert bright[corner[orientation]]
+    assert 0.2 < bright.mean() < 0.3
 
 
 def test_first_frame_of_an_animation():
@@ -120,6 +184,9 @@ def test_files_that_are_too_large_or_missing_are_refused(tmp_path):
         probe(huge)
     with pytest.raises(InvalidInput, match="No such file"):
         decode(tmp_path / "none.png")
+    os.mkfifo(tmp_path / "pipe.png")  # nobody ever writes to it
+    with pytest.raises(InvalidInput, match="not a regular file"):
+        probe(tmp_path / "pipe.png")
 
 
 def test_reduced_decoding_keeps_enough_pixels():
