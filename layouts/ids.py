@@ -202,3 +202,16 @@ JOBS_LOG = "jobs-log"  # type of a pattern-matching id
 JOBS_LOG_TEXT = "jobs-log-text"  # type of a pattern-matching id
 JOBS_LIVE = "jobs-live"  # type of a pattern-matching id
 JOBS_DRAWN = "jobs-drawn"
+
+# datasets
+DATASETS_STATE = "datasets-state"
+DATASETS_WRITTEN = "datasets-written"
+DATASETS_OPENED = "datasets-opened"
+DATASETS_BOX = "datasets-box"
+DATASETS_LIST = "datasets-list"
+DATASETS_DETAIL = "datasets-detail"
+DATASETS_MORE = "datasets-more"
+DATASETS_HISTOGRAM = "datasets-histogram"
+DATASETS_HISTOGRAM_BOX = "datasets-histogram-box"
+DATASETS_QUARANTINE = "datasets-quarantine"
+DATASETS_QUARANTINE_BOX = "datasets-quarantine-box"
