@@ -1,28 +1,51 @@
 """Dataset sources by kind, as they are written on the command line: `KIND` or `KIND:WHERE`."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from data.errors import InvalidInput
+from data.sources.csv_manifest import open_csv
 from data.sources.digits import DigitsSource
 from data.sources.imagefolder import ImageFolderSource
+from data.sources.parquet import open_parquet
 from data.sources.protocol import Item, Source
 from data.sources.shapes import ShapesSource
 
-__all__ = ["SOURCES", "Item", "Source", "open_source"]
+__all__ = ["SOURCES", "Item", "Kind", "Source", "open_source"]
 
-SOURCES: Mapping[str, Callable[[str], Source]] = MappingProxyType(
-    {"digits": DigitsSource.open, "shapes": ShapesSource.open, "imagefolder": ImageFolderSource.open}
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of source.
+
+    Attributes:
+        usage: How it is written, for help and errors.
+        open: Opens what stands behind the colon.
+    """
+
+    usage: str
+    open: Callable[[str], Source]
+
+
+SOURCES: Mapping[str, Kind] = MappingProxyType(
+    {
+        "imagefolder": Kind("imagefolder:PATH", ImageFolderSource.open),
+        "csv": Kind("csv:FILE", open_csv),
+        "parquet": Kind("parquet:FILE", open_parquet),
+        "digits": Kind("digits", DigitsSource.open),
+        "shapes": Kind("shapes", ShapesSource.open),
+    }
 )
 
 
-def open_source(text: str) -> Source:
-    """Opens the source that `text` names: `digits`, `shapes` or `imagefolder:PATH`.
+def open_source(text: str, kinds: Mapping[str, Kind] = SOURCES) -> Source:
+    """Opens the source that `text` names, `imagefolder:PATH` for instance.
 
     Raises:
         InvalidInput: The kind is unknown, or there is nothing of that kind at the place given.
     """
     kind, _, where = text.partition(":")
-    if kind not in SOURCES:
-        raise InvalidInput.choice("source", text, ("digits", "shapes", "imagefolder:PATH"))
-    return SOURCES[kind](where)
+    if kind not in kinds:
+        raise InvalidInput.choice("source", text, (known.usage for known in kinds.values()))
+    return kinds[kind].open(where)

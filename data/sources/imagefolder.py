@@ -3,15 +3,15 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from data.errors import InvalidInput
 from data.images import SUFFIXES
+from data.sources.layout import Layout
+from data.sources.places import real
 from data.sources.protocol import Item, MetadataValue
 
 __all__ = ["ImageFolderSource"]
-
-_SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class ImageFolderSource:
     root: Path
     files: tuple[str, ...]
     problems: Mapping[str, str]
-    by_split: bool
+    layout: Layout
     classes: tuple[str, ...]
     has_masks: bool = False
     metadata: Mapping[str, type[MetadataValue]] = field(default_factory=dict)
@@ -60,10 +60,8 @@ class ImageFolderSource:
             found = f" ({len(problems)} were refused: {next(iter(problems.values()))})" if problems else ""
             raise InvalidInput(f"no image found in {root}{found}; expected images in it or in folders, one a class")
         files.sort()
-        tops = {name.partition("/")[0] for name in files if "/" in name}
-        by_split = bool(tops) and all(top.lower() in _SPLITS for top in tops)
-        labels = {_label(name, by_split) for name in files}
-        return cls(root, tuple(files), problems, by_split, tuple(sorted(label for label in labels if label)))
+        layout = Layout.of(files)
+        return cls(root, tuple(files), problems, layout, layout.classes(files))
 
     @property
     def name(self) -> str:
@@ -76,15 +74,9 @@ class ImageFolderSource:
     def items(self) -> Iterator[Item]:
         """The images sorted by path, then what was refused."""
         for name in self.files:
-            split = _SPLITS.get(name.partition("/")[0].lower()) if self.by_split else None
-            yield Item(name, _label(name, self.by_split), split, path=self.root / name)
+            yield Item(name, self.layout.label(name), self.layout.split(name), path=self.root / name)
         for name, problem in sorted(self.problems.items()):
             yield Item(name, None, None, problem=problem)
-
-
-def _label(name: str, by_split: bool) -> str | None:
-    folders = PurePosixPath(name).parts[1 if by_split else 0 : -1]
-    return folders[0] if folders else None
 
 
 def _walk(root: Path) -> Iterator[tuple[str, str | None]]:
@@ -104,7 +96,7 @@ def _walk(root: Path) -> Iterator[tuple[str, str | None]]:
             path = Path(entry.path)
             name = path.relative_to(root).as_posix()
             if path.is_dir() if entry.is_symlink() else entry.is_dir():
-                target = _real(path) if entry.is_symlink() else above[-1] / entry.name
+                target = real(path) if entry.is_symlink() else above[-1] / entry.name
                 if not target.is_relative_to(root):
                     yield _readable(name), "a link to a folder outside; copy it, or add it as a dataset of its own"
                 elif target in above:
@@ -119,15 +111,11 @@ def _refusal(root: Path, path: Path, entry: os.DirEntry[str]) -> str | None:
     if _readable(entry.path) != entry.path:
         return "its name is not valid UTF-8; rename it"
     if entry.is_symlink():
-        target = _real(path)
+        target = real(path)
         if not target.is_relative_to(root):
             return "a link that leads out of the folder"
         return None if target.is_file() else "a link that leads nowhere"
     return None if entry.is_file(follow_symlinks=False) else "not a regular file"
-
-
-def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))  # unlike resolve, not at a loss where links lead in a circle
 
 
 def _readable(name: str) -> str:

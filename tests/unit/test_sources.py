@@ -26,7 +26,7 @@ def offered(root: Path) -> list[tuple[str, str | None, str | None]]:
 
 
 def test_unknown_source_names_the_allowed_ones():
-    with pytest.raises(InvalidInput, match="digits, shapes, imagefolder:PATH"):
+    with pytest.raises(InvalidInput, match="imagefolder:PATH, csv:FILE.*digits, shapes"):
         open_source("video:x")
 
 
