@@ -4,6 +4,7 @@ from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
+from callbacks import adding
 from callbacks.context import EmptyWorkspace, PageContext, one, resolve
 from callbacks.guard import announced, guarded
 from callbacks.metadata import offered_columns
@@ -61,6 +62,7 @@ def register(app: Dash, services: Services) -> None:
         shown = found[start : max(start, min(stop, start + _BLOCK))]
         return {"rowData": [{"path": bad.path, "reason": bad.reason} for bad in shown], "rowCount": len(found)}
 
+    adding.register(app, services)
     write_address(app, ids.DATASETS_STATE, ids.DATASETS_WRITTEN)
     app.clientside_callback(
         ClientsideFunction("pages", "datasetsOpen"),

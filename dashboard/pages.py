@@ -127,7 +127,7 @@ def _shown(page: Page) -> Callable[..., Component]:
         try:
             return page.layout(**complete(services, parameters, page.projected))
         except EmptyWorkspace:
-            return page.layout() if page.works_empty else empty_workspace()
+            return page.layout(**parameters) if page.works_empty else empty_workspace()
         except VitrineError as error:
             return error_state(str(error))
 

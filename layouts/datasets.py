@@ -12,6 +12,7 @@ from data.text import gettext as _
 from data.text import lazy, ngettext
 from data.types import Dataset, Run
 from layouts import ids
+from layouts.adding import CHOOSE, wizard
 from layouts.figures.theme import plot_words
 from layouts.metadata import Column, value_text
 from layouts.parts import empty_state, grid_words, icon, link, number, page_header, percent
@@ -60,7 +61,9 @@ def layout(**parameters: Any) -> Component:
             page_header(
                 _("Datasets"),
                 _("The images that models are looked at with. A dataset never changes once it is added."),
+                [] if adding else [_add_button()],
             ),
+            wizard(parameters),
             html.Div(
                 [
                     html.Div(id=ids.DATASETS_LIST),
@@ -75,6 +78,14 @@ def layout(**parameters: Any) -> Component:
             ),
         ],
         className="page page-datasets",
+    )
+
+
+def _add_button() -> Component:
+    return html.A(
+        [icon("plus"), html.Span(_("Add a dataset"))],
+        href=link("/datasets", {"add": CHOOSE}),
+        className="btn btn-sm btn-primary",
     )
 
 
@@ -130,6 +141,7 @@ def no_datasets() -> Component:
         "database",
         _("No dataset yet"),
         html.Div([html.P(_("Add one here, or in a terminal:")), html.Pre(html.Code(command), tabIndex="0")]),
+        _add_button(),
     )
 
 
