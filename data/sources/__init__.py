@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from data.errors import InvalidInput
+from data.sources.archive import open_tar, open_zip
 from data.sources.csv_manifest import open_csv
 from data.sources.digits import DigitsSource
+from data.sources.huggingface import open_hugging_face
 from data.sources.imagefolder import ImageFolderSource
 from data.sources.parquet import open_parquet
+from data.sources.places import is_url
 from data.sources.protocol import Item, Source
+from data.sources.remote_folder import RemoteFolderSource
 from data.sources.shapes import ShapesSource
 
 __all__ = ["SOURCES", "Item", "Kind", "Source", "open_source"]
@@ -28,11 +32,18 @@ class Kind:
     open: Callable[[str], Source]
 
 
+def _open_folder(where: str) -> Source:
+    return RemoteFolderSource.open(where) if is_url(where) else ImageFolderSource.open(where)
+
+
 SOURCES: Mapping[str, Kind] = MappingProxyType(
     {
-        "imagefolder": Kind("imagefolder:PATH", ImageFolderSource.open),
+        "imagefolder": Kind("imagefolder:PATH", _open_folder),
         "csv": Kind("csv:FILE", open_csv),
         "parquet": Kind("parquet:FILE", open_parquet),
+        "zip": Kind("zip:FILE", open_zip),
+        "tar": Kind("tar:FILE", open_tar),
+        "hf": Kind("hf:NAME_OR_PATH[:CONFIG][:SPLIT]", open_hugging_face),
         "digits": Kind("digits", DigitsSource.open),
         "shapes": Kind("shapes", ShapesSource.open),
     }

@@ -53,7 +53,7 @@ def open_csv(where: str) -> TableSource:
 def _header(place: Place) -> tuple[list[str], str]:
     with place.open() as file:
         try:
-            line = file.readline(_HEADER).decode("utf-8-sig").strip()
+            line = file.read(_HEADER).partition(b"\n")[0].decode("utf-8-sig").strip()
         except UnicodeDecodeError as error:
             raise InvalidInput(f"csv:{place.name} is not UTF-8; save it as UTF-8") from error
     separator = max(_SEPARATORS, key=line.count)

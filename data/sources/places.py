@@ -170,7 +170,8 @@ class Place:
         except VitrineError:
             raise
         except FileNotFoundError as error:
-            raise InvalidInput(f"{self.name} does not exist") from error
+            far = self.name.startswith(_NO_FOLDERS) and self.path is None  # to which every failure is a missing file
+            raise InvalidInput(f"{self.name} does not exist{' or its host does not answer' if far else ''}") from error
         except PermissionError as error:
             raise InvalidInput(f"{self.name} may not be read: {_line(error)}; check the credentials") from error
         except Exception as error:  # each store's library has errors of its own, with no common base

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from data.sources import Source, open_source
+from data.sources import Source
 from data.sources.preview import Preview
 from data.sources.preview import preview as preview_of
 from data.sources.tables import TableSource
 from inference.job_progress import JobProgress
+from inference.sources import open_source
 from inference.tasks import WorkerContext
 
 __all__ = ["add", "preview"]

@@ -41,7 +41,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def rows(store: DatasetStore, name: str) -> list[dict[str, object]]:
-    return pq.read_table(store.workspace.dataset(name) / "samples.parquet").to_pylist()
+    found: list[dict[str, object]] = pq.read_table(store.workspace.dataset(name) / "samples.parquet").to_pylist()
+    return found
 
 
 def reasons(added: Added) -> dict[str, str]:

@@ -1,0 +1,153 @@
+"""`torchvision:CLASS:ROOT`: the data sets that torchvision knows how to read, FashionMNIST's IDX files for instance.
+
+Nothing is ever downloaded. Images come out of these classes decoded, so the workspace keeps them as PNG, without loss.
+"""
+
+import inspect
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from data.errors import InvalidInput
+from data.sources.columns import ordered_classes
+from data.sources.protocol import Item, MetadataValue
+from inference.vision import torchvision
+
+__all__ = ["TorchvisionSource"]
+
+_SPLITS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
+_PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
+_TARGETS = ("targets", "labels", "_labels")
+
+
+@dataclass(frozen=True, slots=True)
+class TorchvisionSource:
+    """One of torchvision's map-style image data sets, all its splits that are there.
+
+    Attributes:
+        parts: Each split's name, or None where the class knows none, with its data set.
+        named: Whether the class itself names its classes; else their numbers are the labels.
+    """
+
+    name: str
+    parts: Sequence[tuple[str | None, Any]]
+    classes: tuple[str, ...]
+    named: bool
+    has_masks: bool = False
+    metadata: Mapping[str, type[MetadataValue]] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, where: str) -> "TorchvisionSource":
+        """Opens every split that lies in the folder.
+
+        Raises:
+            InvalidInput: torchvision has no such class, the folder lacks its files, or it gives no images by number.
+        """
+        name, _, root = where.partition(":")
+        known = torchvision.datasets.__all__
+        if name not in known:
+            raise InvalidInput.choice("torchvision data set", name, known)
+        folder = Path(root).expanduser().resolve()
+        if not root or not folder.is_dir():
+            raise InvalidInput(f"source 'torchvision:{where}' lacks its folder; write torchvision:{name}:ROOT")
+        parts = _open_splits(getattr(torchvision.datasets, name), name, folder)
+        first = parts[0][1]
+        given = getattr(first, "classes", None)
+        if isinstance(given, Sequence) and not isinstance(given, str) and given:
+            return cls(f"torchvision:{name}:{folder}", parts, _unique(given), named=True)
+        classes = ordered_classes(label for _, part in parts for label in _labels(part))
+        return cls(f"torchvision:{name}:{folder}", parts, classes, named=False)
+
+    @property
+    def total(self) -> int:
+        return sum(len(part) for _, part in self.parts)
+
+    def items(self) -> Iterator[Item]:
+        """Split after split in the class's order, named by number."""
+        for split, part in self.parts:
+            for index in range(len(part)):
+                sample_id = f"{split or 'all'}/{index:06d}.png"
+                try:
+                    image, target = part[index][:2]
+                    # Only the PNG is made when it is wanted: these classes are not made for several threads.
+                    yield Item(sample_id, self._label(target), split, reader=partial(_png, image))
+                except Exception as error:  # noqa: BLE001  # each class raises errors of its own; the rest goes on
+                    reason = " ".join(str(error).split()) or type(error).__name__
+                    yield Item(sample_id, None, None, problem=f"damaged: {reason}")
+
+    def _label(self, target: Any) -> str | None:
+        label = _label(target)
+        if label is None or not self.named:
+            return label
+        if label.isdigit() and int(label) < len(self.classes):
+            return self.classes[int(label)]
+        return label if label in self.classes else None
+
+
+def _open_splits(kind: Any, name: str, folder: Path) -> list[tuple[str | None, Any]]:
+    parameters = inspect.signature(kind).parameters
+    if "train" in parameters:
+        wanted: list[tuple[str | None, dict[str, Any]]] = [("train", {"train": True}), ("test", {"train": False})]
+    elif "split" in parameters:
+        wanted = [(split, {"split": word}) for word, split in _SPLITS.items()]
+    else:
+        wanted = [(None, {})]
+    always = {"download": False} if "download" in parameters else {}
+    parts: list[tuple[str | None, Any]] = []
+    refusals = []
+    for split, options in wanted:
+        try:
+            part = kind(str(folder), **options, **always)
+        except Exception as error:  # noqa: BLE001  # each class says in its own way that a split is not there
+            refusals.append(" ".join(str(error).split()))
+            continue
+        if not hasattr(part, "__getitem__") or not hasattr(part, "__len__"):
+            raise InvalidInput(f"torchvision's {name} does not give images by number; use another source")
+        parts.append((split, part))
+    if not parts:
+        reason = refusals[0].removesuffix(" You can use download=True to download it").rstrip(".")
+        raise InvalidInput(f"torchvision's {name} cannot be read from {folder}: {reason}. Nothing is downloaded")
+    return parts
+
+
+def _labels(part: Any) -> Iterator[str | None]:
+    """Every label, from the list that most classes keep of them, else by reading everything once."""
+    for name in _TARGETS:
+        targets = getattr(part, name, None)
+        if targets is not None and len(targets) == len(part):
+            yield from map(_label, targets)
+            return
+    for index in range(len(part)):
+        yield _label(part[index][1])
+
+
+def _label(target: Any) -> str | None:
+    """A class's number or name as text; None for what is no class: boxes, several answers, a number below 0."""
+    if isinstance(target, str):
+        return target or None
+    if isinstance(target, int | np.integer) or (hasattr(target, "numel") and target.numel() == 1):
+        return str(int(target)) if int(target) >= 0 else None
+    return None
+
+
+def _unique(names: Sequence[Any]) -> tuple[str, ...]:
+    texts = [", ".join(map(str, name)) if isinstance(name, tuple | list) else str(name) for name in names]
+    return tuple(text if texts.count(text) == 1 else f"{text} ({place})" for place, text in enumerate(texts))
+
+
+def _png(image: Any) -> bytes:
+    if hasattr(image, "numpy"):
+        image = np.moveaxis(image.numpy(), 0, -1).squeeze()
+    try:
+        picture = image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image))
+        content = io.BytesIO()
+        (picture if picture.mode in _PNG_MODES else picture.convert("RGB")).save(content, "PNG", compress_level=1)
+    except (OSError, ValueError, TypeError) as error:
+        raise InvalidInput(f"damaged: {' '.join(str(error).split())}") from error
+    return content.getvalue()
