@@ -261,9 +261,9 @@ def _segments(control: str, value: str, label: str, options: Sequence[tuple[str,
 
 
 def columns(metadata: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The table's columns, those of the metadata last."""
+    """The table's columns; those of the metadata stand before the feedback."""
     own = [{"field": name, "headerName": _(title) if title else "", **options} for name, title, options in _COLUMNS]
-    return [*own, *grid_columns(metadata)]
+    return [*own[:-1], *grid_columns(metadata), own[-1]]
 
 
 def _grid() -> Component:

@@ -81,7 +81,7 @@ def test_what_a_column_does_not_know_is_said_in_the_page(field_site: Any) -> Non
 
 def test_the_table_has_a_column_for_each(field_site: Any) -> None:
     columns = offered(field_site)["browse-grid"]["columnDefs"]
-    assert [(one["field"], one["headerName"]) for one in columns[-4:]] == [
+    assert [(one["field"], one["headerName"]) for one in columns[-5:-1]] == [
         ("metadata0", SITE),
         ("metadata1", WEIGHT),
         ("metadata2", SEEN),
