@@ -18,12 +18,12 @@ from callbacks.services import Services
 from data.errors import InvalidInput, NotFound, VitrineError
 from data.images import decode
 from data.samples import View
+from data.thumbnails import THUMBNAIL_SIZE
 from data.types import Sample
 from inference.preprocessing import to_input_image
 
 __all__ = ["THUMBNAIL_SIZE", "blueprint", "overlay"]
 
-THUMBNAIL_SIZE = 192
 MAX_SIDE = 2048
 _FOR_EVER = "private, max-age=31536000, immutable"
 _KEY = re.compile(r"[0-9a-f]{8,64}", re.ASCII)

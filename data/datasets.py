@@ -4,14 +4,12 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,17 +18,17 @@ from sqlalchemy import select
 
 from data.database import Database
 from data.errors import InvalidInput, NotFound, WorkspaceDamaged
-from data.images import Probe, probe, read_bounded, resolve
-from data.schema import DatasetRow
-from data.sources.protocol import Item, MetadataValue, Source, read_item
+from data.images import Probe, read_bounded, resolve
+from data.intake import Found, mask_file, taken
+from data.schema import DatasetRow, FeedbackRow
+from data.sources.protocol import Item, MetadataValue, Source
 from data.types import Dataset, Quarantined, Sample
 from data.workspace import Workspace, content_key, synchronise
 
-__all__ = ["Added", "DatasetStore", "table_digest"]
+__all__ = ["Added", "DatasetStore", "alone", "table_digest"]
 
 _GROUP = 4096
 _REPORT_EVERY = 16
-_READERS = 8  # more than cores: what lies far away is waited for, and decoding lets the others go on
 _TYPES: dict[type[MetadataValue], pa.DataType] = {
     str: pa.string(),
     float: pa.float64(),
@@ -52,11 +50,17 @@ _QUARANTINE = pa.schema([("path", pa.string()), ("reason", pa.string())])
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What came of adding a dataset; `existed` says that it was there before with the same content."""
+    """What came of adding a dataset.
+
+    Attributes:
+        existed: Whether it was there before with the same content.
+        twins: Names of other datasets with the same content.
+    """
 
     dataset: Dataset
     quarantined: tuple[Quarantined, ...]
     existed: bool
+    twins: tuple[str, ...] = ()
 
 
 class DatasetStore:
@@ -86,12 +90,13 @@ class DatasetStore:
             InvalidInput: The name is taken by other content or not allowed, or the source has no readable image.
         """
         folder = self.workspace.dataset(name)
-        with _alone(folder.with_name(f".{name}.lock")):
+        with alone(folder.with_name(f".{name}.lock")):
             aside = folder.with_name(f".{name}.adding")
             shutil.rmtree(aside, ignore_errors=True)
             try:
                 dataset, quarantined = _write(aside, name, source, progress, check)
-                return self._publish(aside, folder, dataset, quarantined)
+                added = self._publish(aside, folder, dataset, quarantined)
+                return replace(added, twins=self._twins(dataset))
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
 
@@ -119,7 +124,7 @@ class DatasetStore:
 
     def mask_path(self, dataset: str, sample: Sample) -> Path | None:
         """Where the sample's mask lies (PNG, mode L, 255 on the object); None without one."""
-        path = _mask_file(self.workspace.dataset(dataset), sample.sample_id)
+        path = mask_file(self.workspace.dataset(dataset), sample.sample_id)
         return path if path.exists() else None
 
     def read(self, dataset: str, sample: Sample) -> bytes:
@@ -156,6 +161,8 @@ class DatasetStore:
             )
         if known and (folder / "samples.parquet").exists():
             return Added(known, tuple(self.quarantined(known.name)), existed=True)
+        if not known:
+            self._refuse_foreign_feedback(dataset.name, aside / "samples.parquet")
         shutil.rmtree(folder, ignore_errors=True)
         aside.rename(folder)
         synchronise(folder.parent)
@@ -164,6 +171,25 @@ class DatasetStore:
         with self.database.write() as session:
             session.add(DatasetRow(**{name: getattr(dataset, name) for name in _FIELDS} | _plain(dataset)))
         return Added(dataset, quarantined, existed=False)
+
+    def _twins(self, dataset: Dataset) -> tuple[str, ...]:
+        same = select(DatasetRow.name).where(DatasetRow.digest == dataset.digest, DatasetRow.name != dataset.name)
+        with self.database.read() as session:
+            return tuple(session.scalars(same.order_by(DatasetRow.name)))
+
+    def _refuse_foreign_feedback(self, name: str, table: Path) -> None:
+        """Feedback outlives its dataset; it must not be read as being about the samples of another one."""
+        said = select(FeedbackRow.row, FeedbackRow.sample_id).where(FeedbackRow.dataset == name).distinct()
+        with self.database.read() as session:
+            about = session.execute(said).all()
+        if not about:
+            return
+        names = pq.read_table(table, columns=["sample_id"])["sample_id"]
+        if any(row >= len(names) or names[row].as_py() != sample_id for row, sample_id in about):
+            raise InvalidInput(
+                f"Dataset {name!r} was removed and its feedback is kept, and these are other samples; "
+                "choose another name"
+            )
 
 
 _FIELDS = ("name", "digest", "source", "samples", "quarantined", "has_masks", "created_at")
@@ -179,7 +205,7 @@ def _dataset(row: DatasetRow) -> Dataset:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def alone(lock: Path) -> Iterator[None]:
     """Lets one process at a time through; the system releases the lock however its holder ends."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
@@ -261,8 +287,8 @@ def _write(
     quarantined: list[Quarantined] = []
     with pq.ParquetWriter(aside / "samples.parquet", schema, compression="zstd") as writer:
         table = _Table(writer, schema)
-        for done, (item, found) in enumerate(_probed(aside, source.items()), start=1):
-            if isinstance(found, _Found):
+        for done, (item, found) in enumerate(taken(aside, source.items(), check), start=1):
+            if isinstance(found, Found):
                 table.append(item, found.uri, found.probe)
             else:
                 quarantined.append(Quarantined(item.sample_id, found))
@@ -290,63 +316,6 @@ def _write(
         created_at=datetime.now(UTC),
     )
     return dataset, tuple(quarantined)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What is known of an item that becomes a sample."""
-
-    probe: Probe
-    uri: str
-
-
-def _probed(aside: Path, items: Iterator[Item]) -> Iterator[tuple[Item, _Found | str]]:
-    """Each item, in order, with what its image is or why it cannot be read; a few are fetched and read at once."""
-    with ThreadPoolExecutor(_READERS, thread_name_prefix="probe") as pool:
-        waiting: deque[tuple[Item, Future[_Found | str]]] = deque()
-        try:
-            while True:
-                for item in islice(items, _READERS * 3 - len(waiting)):
-                    waiting.append((item, pool.submit(_take, aside, item)))
-                if not waiting:
-                    return
-                item, future = waiting.popleft()
-                yield item, future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)  # those at work still write below `aside`
-
-
-def _take(aside: Path, item: Item) -> _Found | str:
-    """Reads an item's image and keeps what the workspace itself must hold of it."""
-    try:
-        content = read_item(item)
-        found = probe(content)
-    except InvalidInput as error:
-        return str(error)
-    if item.mask is not None:
-        _write_file(_mask_file(aside, item.sample_id), item.mask)
-    if item.path is not None:
-        return _Found(found, str(item.path))
-    # Named by content: whatever a source calls its items, a name never collides, leads out, or is too long.
-    file = aside / "files" / found.digest[:2] / found.digest
-    _write_file(file, content)
-    return _Found(found, file.relative_to(aside).as_posix())
-
-
-def _mask_file(folder: Path, sample_id: str) -> Path:
-    return _inside(folder / "masks", sample_id).with_suffix(".png")
-
-
-def _inside(folder: Path, sample_id: str) -> Path:
-    parts = PurePosixPath(sample_id).parts
-    if not parts or ".." in parts or parts[0] == "/":
-        raise InvalidInput(f"sample_id {sample_id!r} cannot name a file; it must be a relative path without '..'")
-    return folder.joinpath(*parts)
-
-
-def _write_file(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)  # two threads with the same content write the same bytes
 
 
 def _refuse_duplicates(table: Path, source: str) -> None:

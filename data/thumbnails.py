@@ -1,6 +1,7 @@
 """Small pictures of samples for galleries and hovers, made once and cached by the sample's content."""
 
 import io
+from collections.abc import Iterable
 
 from PIL import Image
 
@@ -11,9 +12,11 @@ from data.images import decode
 from data.types import Sample
 from data.workspace import Workspace, content_key
 
-__all__ = ["MAX_SIZE", "Thumbnails", "encode_thumbnail"]
+__all__ = ["MAX_SIZE", "THUMBNAIL_SIZE", "Thumbnails", "encode_thumbnail"]
 
 MAX_SIZE = 1024
+THUMBNAIL_SIZE = 192
+"""Pixels of the longer side on every page."""
 _ALGORITHM = "thumbnail-1"
 _TINY = 64
 _QUALITY = 80
@@ -49,6 +52,12 @@ class Thumbnails:
         content = self._make(dataset, sample, size)
         self.cache.put("thumbnails", key, ".webp", content)
         return content
+
+    def forget(self, digests: Iterable[str]) -> None:
+        """Removes the thumbnails of the pages' size from the cache, by the samples' digests."""
+        for digest in digests:
+            key = content_key(_ALGORITHM, digest, THUMBNAIL_SIZE)
+            self.cache.path("thumbnails", key, ".webp").unlink(missing_ok=True)
 
     def _make(self, dataset: str, sample: Sample, size: int) -> bytes:
         data = self.datasets.read(dataset, sample)

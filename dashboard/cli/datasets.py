@@ -1,4 +1,4 @@
-"""`dataset add`, `dataset list`."""
+"""`dataset add`, `dataset list`, `dataset remove`."""
 
 import time
 from typing import Annotated
@@ -6,11 +6,13 @@ from typing import Annotated
 import typer
 
 from dashboard.cli.terminal import terminal_of
-from data.sources import open_source
+from data.removal import remove_dataset
+from inference.sources import SOURCE_USAGE, open_source
 
 __all__ = ["register"]
 
-_group = typer.Typer(no_args_is_help=True, help="Add and list datasets.")
+_SOURCE_HELP = f"One of: {SOURCE_USAGE}. PATH and FILE may be URLs, s3://bucket/prefix for instance."
+_group = typer.Typer(no_args_is_help=True, help="Add, list and remove datasets.")
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +24,7 @@ def register(app: typer.Typer) -> None:
 def add(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of the dataset in the workspace.")],
-    source: Annotated[str, typer.Option(help="imagefolder:PATH, digits or shapes.")],
+    source: Annotated[str, typer.Option(help=_SOURCE_HELP)],
 ) -> None:
     """Add a dataset; what cannot be read is put aside with its reason."""
     terminal = terminal_of(context)
@@ -34,6 +36,8 @@ def add(
     text = f"{dataset.name}: {dataset.samples:,} samples, {len(dataset.classes)} classes"
     if added.existed:
         text += " (was there already)"
+    if added.twins:
+        terminal.note(f"{dataset.name} has the same content as {', '.join(added.twins)}")
     for bad in quarantined:
         terminal.note(f"Put aside: {bad['path']}: {bad['reason']}")
     terminal.result(
@@ -46,6 +50,18 @@ def add(
             "seconds": round(time.monotonic() - started, 3),
         },
         text,
+    )
+
+
+@_group.command("remove")
+def remove(context: typer.Context, name: Annotated[str, typer.Argument(help="Name of the dataset.")]) -> None:
+    """Remove a dataset with its runs and projections; its source, feedback and model versions stay."""
+    terminal = terminal_of(context)
+    services = terminal.services
+    removed = remove_dataset(services.datasets, services.thumbnails, name)
+    terminal.result(
+        {"dataset": removed.dataset, "runs": removed.runs, "freed_bytes": removed.freed},
+        f"{removed.dataset} and {removed.runs} runs are removed; {removed.freed / 2**20:,.1f} MiB are free again",
     )
 
 

@@ -29,7 +29,6 @@ PROTOCOLS: Mapping[str, str] = MappingProxyType(
         "abfs": "adlfs",
         "http": "aiohttp",
         "https": "aiohttp",
-        "memory": "fsspec",
     }
 )
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {

@@ -14,6 +14,8 @@ from inference.tasks import WorkerContext
 
 __all__ = ["add", "preview"]
 
+_MAX_NAMED = 100
+
 
 def add(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
     """Adds a dataset and returns what the script contract says of it.
@@ -24,8 +26,12 @@ def add(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
     source = _opened(payload)
     progress.log(f"Reading {source.name}")
     added = context.datasets.add(payload["name"], source, progress.update, progress.check)
-    for refused in added.quarantined:
+    for refused in added.quarantined[:_MAX_NAMED]:
         progress.log(f"Put aside {refused.path}: {refused.reason}")
+    if len(added.quarantined) > _MAX_NAMED:
+        progress.log(f"Put aside {len(added.quarantined):,} in all; the dataset keeps the reason of each")
+    if added.twins:
+        progress.log(f"It has the same content as {', '.join(added.twins)}")
     return {
         "dataset": added.dataset.name,
         "samples": added.dataset.samples,

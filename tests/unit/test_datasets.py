@@ -155,6 +155,24 @@ def test_readers_are_called_in_several_threads_and_their_refusals_quarantined(st
     assert [(one.path, one.reason) for one in added.quarantined] == [("gone.png", "the host does not answer")]
 
 
+def test_cancelled_while_something_far_away_does_not_answer(store, photos):
+    never, asked = threading.Event(), threading.Event()
+
+    def fetch() -> bytes:
+        asked.set()
+        never.wait(30)
+        return b""
+
+    def check() -> None:
+        if asked.is_set():
+            raise JobCancelled("enough")
+
+    with pytest.raises(JobCancelled):
+        store.add("far", Given((Item("a.png", None, None, reader=fetch),)), check=check)
+    assert store.list() == []
+    never.set()
+
+
 @pytest.mark.parametrize("end", [JobCancelled("enough"), KeyboardInterrupt()])
 def test_an_interrupted_add_leaves_nothing(store, photos, end):
     content = (photos / "cat/1.png").read_bytes()

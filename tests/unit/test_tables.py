@@ -119,7 +119,7 @@ def test_relative_paths_never_lead_out_and_what_is_wrong_is_put_aside(store, fol
         "row 000004: link.png": "a path or link that leads out of the folder of its table",
         "gone.png": "cannot be read: No such file or directory",
         "row 000007": "its row names no image",
-        "row 000008: ftp://host/a.png": "protocol 'ftp' is not known; allowed: s3, gs, az, abfs, http, https, memory",
+        "row 000008: ftp://host/a.png": "protocol 'ftp' is not known; allowed: s3, gs, az, abfs, http, https",
         "line 10": "has 3 cells, not 2",
     }
 
