@@ -4,7 +4,7 @@ from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
-from callbacks import adding
+from callbacks import adding, removing
 from callbacks.context import EmptyWorkspace, PageContext, one, resolve
 from callbacks.guard import announced, guarded
 from callbacks.metadata import offered_columns
@@ -34,16 +34,17 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.DATASETS_HISTOGRAM, "style"),
         Output(ids.DATASETS_HISTOGRAM_BOX, "hidden"),
         Output(ids.DATASETS_QUARANTINE_BOX, "hidden"),
+        Output(ids.DATASETS_REMOVE_BOX, "hidden"),
         Input(ids.DATASETS_STATE, "data"),
     )
-    @guarded(outputs=7)
+    @guarded(outputs=8)
     def show(state: dict[str, Any] | None) -> tuple[Any, ...]:
         if one(state or {}, "add"):
-            return (no_update,) * 7
+            return (no_update,) * 8
         try:
             return _shown(services, resolve(services, {"dataset": one(state or {}, "dataset")}))
         except EmptyWorkspace:
-            return no_datasets(), None, None, no_update, no_update, True, True
+            return no_datasets(), None, None, no_update, no_update, True, True, True
 
     @app.callback(
         Output(ids.DATASETS_QUARANTINE, "getRowsResponse"),
@@ -63,6 +64,7 @@ def register(app: Dash, services: Services) -> None:
         return {"rowData": [{"path": bad.path, "reason": bad.reason} for bad in shown], "rowCount": len(found)}
 
     adding.register(app, services)
+    removing.register(app, services)
     write_address(app, ids.DATASETS_STATE, ids.DATASETS_WRITTEN)
     app.clientside_callback(
         ClientsideFunction("pages", "datasetsOpen"),
@@ -102,6 +104,7 @@ def _shown(services: Services, context: PageContext) -> tuple[Any, ...]:
         {"height": f"{histogram_height(len(bars))}px"},
         not bars,
         not found.dataset.quarantined,
+        False,
     )
 
 

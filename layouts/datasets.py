@@ -16,6 +16,7 @@ from layouts.adding import CHOOSE, wizard
 from layouts.figures.theme import plot_words
 from layouts.metadata import Column, value_text
 from layouts.parts import empty_state, grid_words, icon, link, number, page_header, percent
+from layouts.removing import removal
 
 __all__ = ["Contents", "dataset_table", "detail", "layout", "metadata_table", "no_datasets"]
 
@@ -68,7 +69,7 @@ def layout(**parameters: Any) -> Component:
                 [
                     html.Div(id=ids.DATASETS_LIST),
                     html.Section(
-                        [html.Div(id=ids.DATASETS_DETAIL), _histogram(), _quarantine()],
+                        [html.Div(id=ids.DATASETS_DETAIL), _histogram(), _quarantine(), removal()],
                         className="dataset-detail",
                     ),
                 ],
