@@ -1,5 +1,6 @@
 """Controls for the metadata columns of a dataset, and how their values read."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -107,6 +108,7 @@ def _control(place: int, column: Column, parameters: Mapping[str, str | Sequence
                 closeOnSelect=False,
                 labels={name: _(text) for name, text in DROPDOWN_WORDS.items()},
             ),
+            control_id=_dom_id(place, "meta"),
         )
     text = dbc.Input(
         id=_id(place, "has"),
@@ -117,7 +119,7 @@ def _control(place: int, column: Column, parameters: Mapping[str, str | Sequence
         maxlength=200,
         placeholder=_("contains"),
     )
-    return field(column.name, text)
+    return field(column.name, text, control_id=_dom_id(place, "has"))
 
 
 def _range(place: int, column: Column, parameters: Mapping[str, str | Sequence[str]]) -> Component:
@@ -132,7 +134,7 @@ def _range(place: int, column: Column, parameters: Mapping[str, str | Sequence[s
             size="sm",
             placeholder="" if extreme is None else f"{extreme:.6g}",
         )
-        name = dbc.Label(f"{column.name}: {words}", html_for=control.id, className="visually-hidden")
+        name = dbc.Label(f"{column.name}: {words}", html_for=_dom_id(place, part), className="visually-hidden")
         return html.Div([name, control])
 
     return html.Fieldset(
@@ -149,3 +151,8 @@ def _range(place: int, column: Column, parameters: Mapping[str, str | Sequence[s
 
 def _id(place: int, part: str) -> dict[str, str | int]:
     return {"type": ids.BROWSE_METADATA, "place": place, "part": part}
+
+
+def _dom_id(place: int, part: str) -> str:
+    """The same id as the browser knows it, for labels."""
+    return json.dumps(_id(place, part), sort_keys=True, separators=(",", ":"))
