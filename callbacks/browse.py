@@ -4,19 +4,21 @@ from dataclasses import replace
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, html, no_update
 from dash.development.base_component import Component
 
 from callbacks.context import PageContext, cards, one, resolve
 from callbacks.guard import announced, guarded
+from callbacks.metadata import active_metadata, grid_values, offered_columns
 from callbacks.services import Services
 from callbacks.shell import write_address
 from data.samples import Row
 from data.selections import Selection
 from data.text import gettext as _
 from layouts import ids
-from layouts.browse import COMPARED_TITLES, PAGE_SIZES, Chip, Summary, chips, pager, summary
+from layouts.browse import COMPARED_TITLES, PAGE_SIZES, Chip, Summary, chips, columns, pager, summary
 from layouts.filters import FEEDBACK_TITLES
+from layouts.metadata import metadata_controls
 from layouts.parts import empty_state, gallery, icon, thumb_url
 
 __all__ = ["active_filters", "grid_row", "page_numbers", "register"]
@@ -56,7 +58,9 @@ def register(app: Dash, services: Services) -> None:
         start = max(start, 0)
         rows = services.samples.page(context.view, context.selection, start, min(stop - start, MAX_GRID_BLOCK))
         total = services.samples.count(context.view, context.selection)
-        return {"rowData": [grid_row(context, row) for row in rows], "rowCount": total}
+        metadata = grid_values(services, context.view, [row.sample.row for row in rows])
+        cells = [grid_row(context, row) | values for row, values in zip(rows, metadata, strict=True)]
+        return {"rowData": cells, "rowCount": total}
 
     @app.callback(
         Output(ids.BROWSE_SPLIT, "options"),
@@ -73,6 +77,22 @@ def register(app: Dash, services: Services) -> None:
         )
         splits = [{"label": f"{name} ({count:,})", "value": name} for name, count in context.dataset.splits.items()]
         return splits, list(context.dataset.classes), classes
+
+    @app.callback(
+        Output(ids.BROWSE_METADATA_BOX, "children"),
+        Output(ids.BROWSE_METADATA_NAMES, "data"),
+        Output(ids.BROWSE_GRID, "columnDefs"),
+        Input(ids.BROWSE_FILTERS, "id"),
+        State(ids.BROWSE_STATE, "data"),
+    )
+    @guarded(outputs=3, show=-1)
+    def offer_metadata(_shown: str, state: dict[str, Any] | None) -> tuple[Any, ...]:
+        context = resolve(services, state)
+        offered, more = offered_columns(services, context.dataset)
+        if not offered:
+            return (no_update,) * 3
+        names = [column.name for column in offered]
+        return metadata_controls(offered, more, context.selection.to_parameters()), names, columns(names)
 
     _register_clientside(app)
 
@@ -95,7 +115,9 @@ def _register_clientside(app: Dash) -> None:
         Input(ids.BROWSE_DESCENDING, "value"),
         Input(ids.BROWSE_SIZE, "value"),
         Input(ids.BROWSE_VIEW, "value"),
+        Input({"type": ids.BROWSE_METADATA, "place": ALL, "part": ALL}, "value"),
         State(ids.BROWSE_STATE, "data"),
+        State(ids.BROWSE_METADATA_NAMES, "data"),
         prevent_initial_call=True,
     )
     app.clientside_callback(
@@ -205,6 +227,7 @@ def active_filters(context: PageContext, path: str, look: dict[str, str]) -> lis
     if selection.feedback:
         words = _(FEEDBACK_TITLES[selection.feedback]).lower()
         found.append(chip("feedback", _("feedback: {name}", name=words), feedback=None))
+    found += [chip("metadata", words, metadata=rest) for words, rest in active_metadata(selection.metadata)]
     if selection.lasso:
         found.append(chip("lasso", _("lasso"), lasso=None))
     return found

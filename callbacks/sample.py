@@ -19,6 +19,7 @@ from callbacks.explaining import (
     top_classes,
 )
 from callbacks.guard import guarded
+from callbacks.metadata import sample_metadata
 from callbacks.services import Services
 from callbacks.shell import write_address
 from data.errors import EngineUnavailable, InvalidInput, NotFound, VitrineError
@@ -224,7 +225,9 @@ def _shown(services: Services, context: PageContext, before: dict[str, Any] | No
         target_options(known, one(context.parameters, "target")),
         class_options(classes) if len(classes) > 10 else [],
         facts(
-            sample, _run_facts(services, context.run, row), image_url(context.dataset.name, sample.row, sample.digest)
+            sample,
+            [*_run_facts(services, context.run, row), *sample_metadata(services, context.view, sample.row)],
+            image_url(context.dataset.name, sample.row, sample.digest),
         ),
     )
     panels = [part for name, run in runs.items() for part in _panel(context, name, row, run, tops.get(name, []))]

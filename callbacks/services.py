@@ -1,6 +1,6 @@
 """What pages and commands work with: one object, built in one place, handed down as an argument."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from data.cache import FileCache
 from data.database import Database
@@ -8,6 +8,7 @@ from data.datasets import DatasetStore
 from data.feedback import FeedbackLog
 from data.jobs import JobStore
 from data.models import ModelStore
+from data.roots import SourceRoots
 from data.runs import RunStore
 from data.samples import SampleTables
 from data.thumbnails import Thumbnails
@@ -32,4 +33,5 @@ class Services:
     cache: FileCache
     thumbnails: Thumbnails
     engine: EngineClient
+    roots: SourceRoots = field(default_factory=lambda: SourceRoots(()))
     title: str = "Vitrine"

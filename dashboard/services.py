@@ -8,8 +8,10 @@ from data.datasets import DatasetStore
 from data.feedback import FeedbackLog
 from data.jobs import JobStore
 from data.models import ModelStore
+from data.roots import SourceRoots
 from data.runs import RunStore
 from data.samples import SampleTables
+from data.sources import SOURCES
 from data.thumbnails import Thumbnails
 from data.workspace import Workspace
 from inference.client import EngineClient
@@ -41,4 +43,5 @@ def build_services(settings: Settings) -> Services:
         cache=cache,
         thumbnails=Thumbnails(workspace, cache, datasets),
         engine=EngineClient(workspace),
+        roots=SourceRoots(settings.source_folders, tuple(SOURCES)),
     )

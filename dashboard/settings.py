@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     threads: int = Field(default=8, ge=1, le=256, description="Threads that answer requests")
     cache_megabytes: int = Field(default=2048, ge=16, description="Bound of the workspace's cache folder")
     upload_megabytes: int = Field(default=16, ge=1, le=512, description="Largest upload accepted")
+    sources: str = Field(
+        default="", description="Folders from which people may add datasets in the browser, with : between; empty: none"
+    )
     person: str = Field(default="guest", min_length=1, max_length=64, description="Name the command line acts under")
 
     @property
@@ -41,6 +44,11 @@ class Settings(BaseSettings):
         """Address of the pages."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
+
+    @property
+    def source_folders(self) -> tuple[Path, ...]:
+        """The folders that `sources` names."""
+        return tuple(Path(part) for part in self.sources.split(os.pathsep) if part.strip())
 
     @property
     def worker_count(self) -> int:

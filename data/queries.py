@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from data.columns import ColumnKind, MetadataColumn, metadata_column, metadata_columns
 from data.errors import InvalidInput
 from data.runs import part_files, projection_file
-from data.selections import Outcome, Selection
+from data.selections import MetadataFilter, Outcome, Selection
 from data.types import Dataset, Projection, Run
 from data.workspace import Workspace
 
-__all__ = ["Question", "View", "build_question"]
+__all__ = ["NO", "YES", "Question", "View", "build_question"]
+
+YES, NO = "yes", "no"  # a boolean's values in an address
 
 # Column names for callers, each with the file it comes from: samples, run, other run, plane of the projection.
 _COLUMNS = {
@@ -132,7 +135,8 @@ def build_question(workspace: Workspace, view: View, selection: Selection) -> Qu
     """The rows of a selection, except for its lasso and feedback, which need more than the view's files.
 
     Raises:
-        InvalidInput: The selection asks for predictions, a comparison or coordinates that the view does not have.
+        InvalidInput: The selection asks for predictions, a comparison, coordinates or metadata that the view does
+            not have, or asks a metadata column for what its kind does not know.
     """
     question = Question(_files(workspace, view))
     for name, values in (
@@ -156,6 +160,11 @@ def build_question(workspace: Workspace, view: View, selection: Selection) -> Qu
     if selection.text:
         question.conditions.append(f"contains(lower({question.column('sample_id')}), lower($text))")
         question.parameters["text"] = selection.text
+    if selection.metadata:
+        columns = metadata_columns(workspace, view.dataset.name)
+        question.use("s")
+        for place, asked in enumerate(selection.metadata):
+            _ask_metadata(question, metadata_column(columns, asked.column), asked, f"metadata{place}")
     direction = "DESC" if selection.descending else "ASC"
     if selection.sort == "row":
         question.order = f"{question.row()} {direction}"
@@ -163,6 +172,46 @@ def build_question(workspace: Workspace, view: View, selection: Selection) -> Qu
         # Equal values keep the dataset's order in both directions, so that pages never overlap.
         question.order = f"{question.column(selection.sort)} {direction} NULLS LAST, {question.row()}"
     return question
+
+
+def _ask_metadata(question: Question, column: MetadataColumn, asked: MetadataFilter, name: str) -> None:
+    """Adds what is asked of one column; `name` begins the names of its parameters."""
+    _refuse_misfits(column, asked)
+    if asked.values and column.kind is ColumnKind.BOOLEAN:
+        question.conditions.append(f"{column.sql} = ANY(${name}_values::BOOLEAN[])")
+        question.parameters[f"{name}_values"] = [value == YES for value in asked.values]
+    elif asked.values:
+        question.conditions.append(f"{column.sql} = ANY(${name}_values)")
+        question.parameters[f"{name}_values"] = list(asked.values)
+    if asked.contains:
+        question.conditions.append(f"contains(lower({column.sql}), lower(${name}_text))")
+        question.parameters[f"{name}_text"] = asked.contains
+    if asked.low is not None or asked.high is not None:
+        # The file's statistics know of no NaN, so DuckDB would hold any other condition for true of it.
+        question.conditions.append(f"isfinite({column.sql}::DOUBLE)")
+    for sign, part, bound in ((">=", "low", asked.low), ("<=", "high", asked.high)):
+        if bound is not None:
+            question.conditions.append(f"{column.sql} {sign} ${name}_{part}::DOUBLE")
+            question.parameters[f"{name}_{part}"] = bound
+
+
+def _refuse_misfits(column: MetadataColumn, asked: MetadataFilter) -> None:
+    """Raises `InvalidInput` where a column is asked for what its kind does not know."""
+    bounded = asked.low is not None or asked.high is not None
+    if column.kind is ColumnKind.NUMBER:
+        if asked.values or asked.contains:
+            raise InvalidInput(
+                f"Metadata column {column.name!r} holds numbers; filter it with min.{column.name} and max.{column.name}"
+            )
+        return
+    if bounded or (asked.contains and column.kind is ColumnKind.BOOLEAN):
+        raise InvalidInput(
+            f"Metadata column {column.name!r} holds {column.kind} and no numbers; filter it with meta.{column.name}"
+        )
+    if column.kind is ColumnKind.BOOLEAN:
+        for value in asked.values:
+            if value not in (YES, NO):
+                raise InvalidInput.choice(f"meta.{column.name}", value, (YES, NO))
 
 
 def _files(workspace: Workspace, view: View) -> dict[str, list[str]]:

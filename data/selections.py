@@ -13,13 +13,14 @@ from typing import Self
 
 from data.errors import InvalidInput
 
-__all__ = ["MAX_POLYGON", "SORTS", "Lasso", "Outcome", "Selection"]
+__all__ = ["MAX_POLYGON", "SORTS", "Lasso", "MetadataFilter", "Outcome", "Selection", "short_number"]
 
 MAX_POLYGON = 200
 SORTS = ("row", "sample_id", "label", "split", "prediction", "confidence", "margin", "entropy", "loss")
 _KEY = re.compile(r"[0-9a-z]{1,64}", re.ASCII)
 _MAX_TEXT = 200
 _MAX_VALUES = 100
+_MAX_FILTERS = 20
 
 
 class Outcome(StrEnum):
@@ -64,6 +65,66 @@ class Lasso:
 
 
 @dataclass(frozen=True, slots=True)
+class MetadataFilter:
+    """What is asked of one metadata column; which parts make sense is a question of the column's kind.
+
+    The URL carries the parts as `meta.NAME`, `has.NAME`, `min.NAME` and `max.NAME`.
+
+    Attributes:
+        column: Name of the column, as the source gives it.
+        values: Allowed values, `yes` and `no` for booleans; empty means any.
+        contains: Part of the text, in any case.
+        low, high: Bounds of a number, both included; None for no bound. Infinity and NaN are within none.
+    """
+
+    column: str
+    values: tuple[str, ...] = ()
+    contains: str = ""
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def parse_all(cls, parameters: Mapping[str, str | Sequence[str] | None]) -> tuple[Self, ...]:
+        """Reads the filters of all columns, ordered by the columns' names.
+
+        Raises:
+            InvalidInput: A bound is no number, or there are more than 20 columns or a name of over 200 characters.
+        """
+        names = {
+            name.partition(".")[2]: None
+            for name, value in parameters.items()
+            if value and name.startswith(_METADATA_PREFIXES)
+        }
+        if len(names) > _MAX_FILTERS or any(len(name) > _MAX_TEXT for name in names):
+            raise InvalidInput(
+                f"The address filters by {len(names)} metadata columns; at most {_MAX_FILTERS} are allowed, "
+                f"with names of at most {_MAX_TEXT} characters"
+            )
+        return tuple(
+            cls(
+                column=name,
+                values=_many(parameters, f"meta.{name}"),
+                contains=(_one(parameters, f"has.{name}") or "")[:_MAX_TEXT],
+                low=_number(parameters, f"min.{name}"),
+                high=_number(parameters, f"max.{name}"),
+            )
+            for name in sorted(names)
+        )
+
+    def to_parameters(self) -> dict[str, str | list[str]]:
+        """The URL parameters that give this filter back."""
+        parameters: dict[str, str | list[str]] = {}
+        if self.values:
+            parameters[f"meta.{self.column}"] = list(self.values)
+        if self.contains:
+            parameters[f"has.{self.column}"] = self.contains
+        for name, bound in (("min", self.low), ("max", self.high)):
+            if bound is not None:
+                parameters[f"{name}.{self.column}"] = short_number(bound)
+        return parameters
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """A filter, a lasso, and an order; the empty selection means all samples in the dataset's order.
 
@@ -74,6 +135,7 @@ class Selection:
         low, high: Bounds of the confidence, both included, in [0, 1].
         text: Part of the sample_id, in any case.
         feedback: `any`, `none`, or a feedback kind that stands on the sample.
+        metadata: What is asked of metadata columns, ordered by their names, each once.
         sort: A column of `SORTS`.
         descending: The order of `sort`.
     """
@@ -87,6 +149,7 @@ class Selection:
     high: float = 1.0
     text: str = ""
     feedback: str | None = None
+    metadata: tuple[MetadataFilter, ...] = ()
     lasso: Lasso | None = None
     sort: str = "row"
     descending: bool = False
@@ -113,6 +176,7 @@ class Selection:
             high=_bound(parameters, "high", 1.0),
             text=(_one(parameters, "text") or "")[:_MAX_TEXT],
             feedback=_allowed("feedback", feedback, FEEDBACK) if feedback else None,
+            metadata=MetadataFilter.parse_all(parameters),
             lasso=Lasso.parse(lasso) if lasso else None,
             sort=_allowed("sort", sort, SORTS),
             descending=_one(parameters, "descending") == "1",
@@ -133,6 +197,8 @@ class Selection:
             parameters["high"] = f"{self.high:g}"
         if self.text:
             parameters["text"] = self.text
+        for asked in self.metadata:
+            parameters |= asked.to_parameters()
         if self.lasso:
             parameters["lasso"] = str(self.lasso)
         if self.sort != "row":
@@ -144,6 +210,13 @@ class Selection:
 
 COMPARED = ("fixed", "broken", "both_right", "both_wrong")
 FEEDBACK = ("any", "none", "confirm", "relabel", "flag", "comment")
+_METADATA_PREFIXES = ("meta.", "has.", "min.", "max.")
+
+
+def short_number(value: float) -> str:
+    """The shortest text that reads back as the same number."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def _one(parameters: Mapping[str, str | Sequence[str] | None], name: str) -> str | None:
@@ -163,6 +236,19 @@ def _many(parameters: Mapping[str, str | Sequence[str] | None], name: str) -> tu
 def _allowed(name: str, value: str, allowed: Sequence[str]) -> str:
     if value not in allowed:
         raise InvalidInput.choice(name, value, allowed)
+    return value
+
+
+def _number(parameters: Mapping[str, str | Sequence[str] | None], name: str) -> float | None:
+    text = _one(parameters, name)
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InvalidInput(f"{name} {text!r} is not a number; write one such as 0.5")
     return value
 
 

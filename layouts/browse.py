@@ -14,9 +14,10 @@ from data.text import gettext as _
 from data.text import lazy, ngettext
 from layouts import ids
 from layouts.filters import filters
+from layouts.metadata import grid_columns
 from layouts.parts import grid_words, icon, number, page_header, percent
 
-__all__ = ["PAGE_SIZES", "Chip", "Summary", "chips", "layout", "pager", "summary"]
+__all__ = ["PAGE_SIZES", "Chip", "Summary", "chips", "columns", "layout", "pager", "summary"]
 
 PAGE_SIZES = {"s": 120, "m": 60, "l": 24}
 SORT_TITLES = {
@@ -91,6 +92,7 @@ def layout(**parameters: Any) -> Component:
             dcc.Store(id=ids.BROWSE_STATE, data=parameters),
             dcc.Store(id=ids.BROWSE_WRITTEN),
             dcc.Store(id=ids.BROWSE_GRID_SYNC),
+            dcc.Store(id=ids.BROWSE_METADATA_NAMES),
             page_header(_("Browse"), _("Look through the samples, and narrow them down to those that matter.")),
             html.Div(
                 [
@@ -258,11 +260,16 @@ def _segments(control: str, value: str, label: str, options: Sequence[tuple[str,
     )
 
 
+def columns(metadata: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The table's columns; those of the metadata stand before the feedback."""
+    own = [{"field": name, "headerName": _(title) if title else "", **options} for name, title, options in _COLUMNS]
+    return [*own[:-1], *grid_columns(metadata), own[-1]]
+
+
 def _grid() -> Component:
-    columns = [{"field": name, "headerName": _(title) if title else "", **options} for name, title, options in _COLUMNS]
     return dag.AgGrid(
         id=ids.BROWSE_GRID,
-        columnDefs=columns,
+        columnDefs=columns(),
         defaultColDef={
             "sortable": True,
             "resizable": True,

@@ -10,6 +10,7 @@ from data.selections import Outcome, Selection
 from data.text import gettext as _
 from data.text import lazy
 from layouts import ids
+from layouts.metadata import DROPDOWN_WORDS
 from layouts.parts import field, icon
 
 __all__ = ["FEEDBACK_TITLES", "filters"]
@@ -23,19 +24,10 @@ FEEDBACK_TITLES = {
     "flag": lazy("Flagged"),
     "comment": lazy("Commented"),
 }
-_DROPDOWN_WORDS = {
-    "select_all": lazy("Select all"),
-    "deselect_all": lazy("Deselect all"),
-    "selected_count": lazy("{num_selected} selected"),
-    "search": lazy("Search"),
-    "clear_search": lazy("Clear the search"),
-    "clear_selection": lazy("Choose none"),
-    "no_options_found": lazy("Nothing matches"),
-}
 
 
 def filters(selection: Selection) -> Component:
-    """The panel with a control for each part of a selection; the classes' options come from a callback."""
+    """The panel with a control for each part of a selection; the classes' options and metadata come from callbacks."""
     controls = [
         field(
             _("Name contains"),
@@ -100,6 +92,7 @@ def filters(selection: Selection) -> Component:
                 size="sm",
             ),
         ),
+        html.Div(id=ids.BROWSE_METADATA_BOX, className="metadata-filters"),
         html.A(
             [icon("eraser"), _("Clear all filters")],
             id=ids.BROWSE_CLEAR,
@@ -128,6 +121,6 @@ def _classes(title: str, control: str, chosen: Sequence[str]) -> Component:
             multi=True,
             placeholder=_("any class"),
             closeOnSelect=False,
-            labels={name: _(text) for name, text in _DROPDOWN_WORDS.items()},
+            labels={name: _(text) for name, text in DROPDOWN_WORDS.items()},
         ),
     )

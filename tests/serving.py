@@ -27,18 +27,23 @@ def until(condition: Callable[[], object], seconds: float) -> None:
 
 
 class Server:
-    """The supervisor with all that it starts, on a free port of this machine."""
+    """The supervisor with all that it starts, on a free port of this machine.
 
-    def __init__(self, root: Path, log: Path, workers: int = 1) -> None:
+    Args:
+        settings: Further settings by name, `sources` for instance.
+    """
+
+    def __init__(self, root: Path, log: Path, workers: int = 1, **settings: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         arguments = [sys.executable, "-m", "dashboard", "--workspace", str(root), "serve", "--port", str(self.port)]
+        chosen = {f"VITRINE_{name.upper()}": value for name, value in settings.items()}
         self.root = root
         self.log = log
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                arguments, stdout=output, stderr=output, env=os.environ | {"VITRINE_WORKERS": str(workers)}
+                arguments, stdout=output, stderr=output, env=os.environ | {"VITRINE_WORKERS": str(workers)} | chosen
             )
 
     @property

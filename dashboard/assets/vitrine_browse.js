@@ -20,8 +20,21 @@
     }
   }
 
+  /* What the controls of the metadata columns ask for. A column has no others than those that are shown. */
+  function metadataFilters(controls, names) {
+    const asked = {};
+    controls.forEach(({ id, value }) => {
+      const chosen = value === null || value === undefined ? "" : value;
+      asked[`${id.part}.${names[id.place]}`] = Array.isArray(chosen) ? chosen : String(chosen);
+    });
+    return asked;
+  }
+
   const browse = {
-    browseState(text, outcome, split, label, prediction, confidence, feedback, sort, descending, size, view, state) {
+    browseState(...values) {
+      const [text, outcome, split, label, prediction, confidence, feedback, sort, descending, size, view] = values;
+      const [state, names] = values.slice(-2);
+      const controls = window.dash_clientside.callback_context.inputs_list.at(-1);
       const [low, high] = confidence || [0, 1];
       const filters = {
         text,
@@ -36,6 +49,7 @@
         descending: descending === "1" ? "1" : "",
         size: size === "m" ? "" : size,
         view: view === "gallery" ? "" : view,
+        ...metadataFilters(names ? controls : [], names),
       };
       const next = changed(state || {}, filters);
       const hidden = [view !== "gallery", view !== "table"];

@@ -1,10 +1,13 @@
 """Looking at a source and adding it, as tasks."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from data.sources import Source
 from data.sources.preview import Preview
 from data.sources.preview import preview as preview_of
+from data.sources.tables import TableSource
 from inference.job_progress import JobProgress
 from inference.sources import open_source
 from inference.tasks import WorkerContext
@@ -17,10 +20,10 @@ _MAX_NAMED = 100
 def add(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
     """Adds a dataset and returns what the script contract says of it.
 
-    Payload: name, source (as on the command line), job.
+    Payload: name, source (as on the command line), job; confined, see `_opened`.
     """
     progress = JobProgress(context.jobs, payload["job"], "files")
-    source = open_source(payload["source"])
+    source = _opened(payload)
     progress.log(f"Reading {source.name}")
     added = context.datasets.add(payload["name"], source, progress.update, progress.check)
     for refused in added.quarantined[:_MAX_NAMED]:
@@ -39,9 +42,21 @@ def add(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def preview(context: WorkerContext, payload: Mapping[str, Any]) -> Preview:
-    """Looks at a source before it is added. Payload: source (as on the command line).
+    """Looks at a source before it is added. Payload: source (as on the command line);
+    confined, see `_opened`.
 
     Raises:
         InvalidInput: There is no such source, or nothing in it.
     """
-    return preview_of(open_source(payload["source"]))
+    return preview_of(_opened(payload))
+
+
+def _opened(payload: Mapping[str, Any]) -> Source:
+    """The payload's source. Where `confined` is true, a page chose it and no operator did.
+
+    Then a table may name only what lies in its own folder, as folders and archives do anyway.
+    """
+    source = open_source(payload["source"])
+    if payload.get("confined") and isinstance(source, TableSource):
+        return replace(source, locator=replace(source.locator, anywhere=False))
+    return source

@@ -49,11 +49,14 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`serve` on a workspace with the digits, two versions of a network and a garden; ready, its engine warm."""
+    """`serve` on a workspace with the digits, two versions of a network and a garden; ready, its engine warm.
+
+    Its pages may add datasets from the folder `open` beside the workspace.
+    """
     folder = tmp_path_factory.mktemp("browser")
     wanted = queue_content(folder / "workspace", folder / "garden")
     database = Database(f"sqlite:///{folder / 'workspace' / 'vitrine.db'}")
-    started = Server(folder / "workspace", folder / "serve.log", workers=2)
+    started = Server(folder / "workspace", folder / "serve.log", workers=2, sources=str(folder / "open"))
     try:
         until(lambda: settled(JobStore(database), wanted), _PREPARED_SECONDS)
         until(started.healthy, 60)

@@ -5,13 +5,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.errors import InvalidInput
-from data.selections import COMPARED, FEEDBACK, SORTS, Lasso, Outcome, Selection
+from data.selections import COMPARED, FEEDBACK, SORTS, Lasso, MetadataFilter, Outcome, Selection
 
 texts = st.text(min_size=1, max_size=20)
 names = st.lists(texts, max_size=4, unique=True).map(tuple)
 thousandths = st.integers(0, 1000).map(lambda number: number / 1000)
 corners = st.tuples(st.integers(-999, 999).map(float), st.integers(-999, 999).map(float))
 lassos = st.builds(Lasso, st.sampled_from(["0a1b", "ff00"]), st.lists(corners, min_size=3, max_size=9).map(tuple))
+# A filter that asks for nothing has no parameter, so it does not come back.
+asked = st.builds(
+    MetadataFilter,
+    column=texts,
+    values=names,
+    contains=texts,
+    low=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    high=st.none() | thousandths,
+)
+metadata = st.lists(asked, max_size=4, unique_by=lambda one: one.column).map(
+    lambda found: tuple(sorted(found, key=lambda one: one.column))
+)
 
 
 @given(
@@ -26,6 +38,7 @@ lassos = st.builds(Lasso, st.sampled_from(["0a1b", "ff00"]), st.lists(corners, m
         high=thousandths,
         text=st.just("") | texts,
         feedback=st.none() | st.sampled_from(FEEDBACK),
+        metadata=metadata,
         lasso=st.none() | lassos,
         sort=st.sampled_from(SORTS),
         descending=st.booleans(),
@@ -50,6 +63,10 @@ def test_the_whole_dataset_needs_no_parameter() -> None:
         ({"low": "x"}, "from 0 to 1"),
         ({"feedback": "love"}, "feedback"),
         ({"compared": "better"}, "compared"),
+        ({"min.weight": "heavy"}, "min.weight 'heavy' is not a number"),
+        ({"max.weight": "inf"}, "max.weight 'inf' is not a number"),
+        ({"meta." + "n" * 201: "x"}, "at most 200 characters"),
+        ({f"meta.{name}": "x" for name in range(21)}, "21 metadata columns; at most 20"),
         ({"lasso": "abc"}, "lasso"),
         ({"lasso": "abc:1,2,3,4"}, "3 to 200 corners"),
         ({"lasso": "abc:1,2,3,4,5"}, "3 to 200 corners"),
