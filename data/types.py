@@ -92,6 +92,7 @@ class Preprocessing:
 
     Attributes:
         interpolation: How pixels are resampled, one of `INTERPOLATIONS`.
+        squash: Whether both sides, and not only the shorter one, are resized to `resize`, whatever the proportions.
     """
 
     image_size: int
@@ -99,6 +100,7 @@ class Preprocessing:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     interpolation: str = "bilinear"
+    squash: bool = False
 
 
 @dataclass(frozen=True, slots=True)
