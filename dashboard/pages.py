@@ -12,6 +12,7 @@ from callbacks import compare as compare_callbacks
 from callbacks import embedding as embedding_callbacks
 from callbacks import feedback as feedback_callbacks
 from callbacks import jobs as jobs_callbacks
+from callbacks import models as models_callbacks
 from callbacks import overview as overview_callbacks
 from callbacks import sample as sample_callbacks
 from callbacks import try_it as try_it_callbacks
@@ -20,7 +21,7 @@ from callbacks.services import Services
 from data.errors import VitrineError
 from data.text import gettext as _
 from data.text import lazy
-from layouts import browse, compare, embedding, feedback, jobs, overview, sample, try_it
+from layouts import browse, compare, embedding, feedback, jobs, models, overview, sample, try_it
 from layouts.parts import empty_state, empty_workspace, error_state, to_overview
 from layouts.shell import MenuItem
 
@@ -78,6 +79,7 @@ PAGES = (
         feedback_callbacks.register,
         works_empty=True,
     ),
+    Page("models", "/models", lazy("Models"), "boxes", models.layout, models_callbacks.register, works_empty=True),
     Page("jobs", "/jobs", lazy("Jobs"), "cpu", jobs.layout, jobs_callbacks.register, works_empty=True),
 )
 
@@ -117,7 +119,7 @@ def _shown(page: Page) -> Callable[..., Component]:
         try:
             return page.layout(**complete(services, parameters, page.projected))
         except EmptyWorkspace:
-            return page.layout() if page.works_empty else empty_workspace()
+            return page.layout(**parameters) if page.works_empty else empty_workspace()
         except VitrineError as error:
             return error_state(str(error))
 

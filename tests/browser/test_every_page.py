@@ -29,6 +29,7 @@ VIEWS = {
         "#compare-confusion-difference .main-svg",
     ),
     "feedback": (f"/feedback?{_DIGITS}&scope=all", "#feedback-grid .ag-row, .state"),
+    "models": (f"/models?{_DIGITS}", ".layers"),
     "jobs": (f"/jobs?{_DIGITS}&job=1", ".job-log"),
     "no such page": ("/nowhere", ".state"),
 }

@@ -74,7 +74,7 @@ def test_layers_of_known_architectures(name: str, size: int, embedding: str, wid
             {"img_size": 64, "depth": 2, "embed_dim": 24, "num_heads": 2},
             64,
             "head",
-            "blocks",
+            "norm",
         ),
         ("swin_tiny_patch4_window7_224", {"img_size": 112, "depths": (1, 1, 1, 1)}, 112, "head.fc", "norm"),
         ("swinv2_tiny_window8_256", {"img_size": 128, "depths": (1, 1, 1, 1)}, 128, "head.fc", "norm"),
