@@ -13,6 +13,7 @@ from callbacks import datasets as datasets_callbacks
 from callbacks import embedding as embedding_callbacks
 from callbacks import feedback as feedback_callbacks
 from callbacks import jobs as jobs_callbacks
+from callbacks import models as models_callbacks
 from callbacks import overview as overview_callbacks
 from callbacks import sample as sample_callbacks
 from callbacks import try_it as try_it_callbacks
@@ -21,7 +22,7 @@ from callbacks.services import Services
 from data.errors import VitrineError
 from data.text import gettext as _
 from data.text import lazy
-from layouts import browse, compare, datasets, embedding, feedback, jobs, overview, sample, try_it
+from layouts import browse, compare, datasets, embedding, feedback, jobs, models, overview, sample, try_it
 from layouts.parts import empty_state, empty_workspace, error_state, to_overview
 from layouts.shell import MenuItem
 
@@ -88,6 +89,7 @@ PAGES = (
         datasets_callbacks.register,
         works_empty=True,
     ),
+    Page("models", "/models", lazy("Models"), "boxes", models.layout, models_callbacks.register, works_empty=True),
     Page("jobs", "/jobs", lazy("Jobs"), "cpu", jobs.layout, jobs_callbacks.register, works_empty=True),
 )
 

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -131,7 +132,10 @@ def _version(folder: Path, version: ModelVersion) -> Iterator[Finding]:
     remedy = f"Restore the folder, or add {version.model} again as it was added: its files are then written anew"
     try:
         description = json.loads((folder / "model.json").read_bytes())
-        expected = {"weights.safetensors": description["weights_sha256"], "factory.py": description["code_sha256"]}
+        expected = {
+            "weights.safetensors": description["weights_sha256"],
+            _kept(description): description["code_sha256"],
+        }
     except (OSError, ValueError, KeyError, TypeError):
         yield Finding(str(folder / "model.json"), "is missing or unreadable", remedy)
         return
@@ -143,6 +147,11 @@ def _version(folder: Path, version: ModelVersion) -> Iterator[Finding]:
         problem = _image_problem(folder / name, digest, read=True)
         if problem:
             yield Finding(str(folder / name), problem, remedy)
+
+
+def _kept(description: Mapping[str, Any]) -> str:
+    """The file in which a version keeps what its network is built from; the older ones knew code alone."""
+    return str(description.get("code_name", "factory.py"))
 
 
 def _run(workspace: Workspace, runs: RunStore, run: Run) -> Iterator[Finding]:

@@ -136,6 +136,7 @@ def _version(row: VersionRow) -> ModelVersion:
             mean=tuple(stored["mean"]),
             std=tuple(stored["std"]),
             interpolation=stored.get("interpolation", "bilinear"),
+            squash=stored.get("squash", False),
         ),
         embedding_dim=row.embedding_dim,
         embedding_layer=row.embedding_layer,

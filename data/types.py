@@ -13,12 +13,14 @@ __all__ = [
     "INTERPOLATIONS",
     "PRECISIONS",
     "TERMINAL_STATES",
+    "Architecture",
     "Dataset",
     "Explanation",
     "FeedbackEvent",
     "FeedbackKind",
     "Job",
     "JobState",
+    "LayerSummary",
     "ModelVersion",
     "Preprocessing",
     "Projection",
@@ -93,6 +95,7 @@ class Preprocessing:
 
     Attributes:
         interpolation: How pixels are resampled, one of `INTERPOLATIONS`.
+        squash: Whether both sides, and not only the shorter one, are resized to `resize`, whatever the proportions.
     """
 
     image_size: int
@@ -100,6 +103,7 @@ class Preprocessing:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     interpolation: str = "bilinear"
+    squash: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,33 @@ class ModelVersion:
     def reference(self) -> str:
         """`model@version`, as it is written on the command line and in URLs."""
         return f"{self.model}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSummary:
+    """One layer of a network as a person reads it.
+
+    Attributes:
+        name: With those of the layers around it, `layer4.0.conv1` for instance.
+        kind: The class of the module, `Conv2d` for instance.
+        shape: Of its output for one image, without the number of images; empty if it gave no tensor or was not used.
+        parameters: How many numbers it learns, with all layers in it.
+        inside: How many layers are in it, at any depth.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    inside: int
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The layers of a network, each before those that are in it; `total` counts also those that are not listed."""
+
+    layers: tuple[LayerSummary, ...]
+    total: int
 
 
 def parse_model_reference(reference: str) -> tuple[str, int | None]:

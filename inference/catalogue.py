@@ -11,20 +11,25 @@ from dataclasses import dataclass
 from data.cache import FileCache
 from data.errors import InvalidInput
 from data.text import lazy
-from data.types import Explanation, ModelVersion
+from data.types import Architecture, Explanation, LayerSummary, ModelVersion
 from data.workspace import content_key
 
 __all__ = [
+    "ARCHITECTURE_CACHE",
     "EXPLANATIONS",
     "EXPLANATION_CACHE",
     "PROJECTIONS",
     "Method",
+    "architecture_key",
+    "cached_architecture",
     "cached_explanation",
     "explanation_key",
     "require_method",
 ]
 
+ARCHITECTURE_CACHE = "architectures"
 EXPLANATION_CACHE = "explanations"
+_ARCHITECTURE_ALGORITHM = "architecture-1"
 _EXPLANATION_ALGORITHM = "explanation-1"
 
 
@@ -111,3 +116,22 @@ def cached_explanation(cache: FileCache, key: str) -> Explanation | None:
     if cache.get(EXPLANATION_CACHE, stored["key"], ".npy") is None:
         return None
     return Explanation(**{**stored, "shape": tuple(stored["shape"]), "cached": True})
+
+
+def architecture_key(version: ModelVersion) -> str:
+    """Under which key the layers of a version's network are cached."""
+    layers = [version.embedding_layer, version.explain_layer]
+    return content_key(_ARCHITECTURE_ALGORITHM, version.digest, layers)
+
+
+def cached_architecture(cache: FileCache, version: ModelVersion) -> Architecture | None:
+    """The version's layers, if a worker has listed them before."""
+    facts = cache.get(ARCHITECTURE_CACHE, architecture_key(version), ".json")
+    if facts is None:
+        return None
+    try:
+        stored = json.loads(facts.read_bytes())
+    except (OSError, ValueError):  # evicted in this very moment, or left half-written by a power failure
+        return None
+    layers = (LayerSummary(**{**layer, "shape": tuple(layer["shape"])}) for layer in stored["layers"])
+    return Architecture(tuple(layers), stored["total"])

@@ -1,29 +1,43 @@
 """Checkpoints trained elsewhere: reading them without running code, and fitting them to a network."""
 
+import argparse
 import pickle
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PosixPath
 from typing import Any
 
+import numpy as np
 import torch
+from numpy._core.multiarray import scalar
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from data.errors import InvalidInput
+from inference.mismatch import describe_mismatch
 
 __all__ = ["Checkpoint", "load_state", "match", "outputs_in"]
 
-_STATE_KEYS = ("state_dict", "model_state_dict", "model", "net", "network", "weights")
+# The plain weights before their running averages, where a file has both.
+_STATE_KEYS = (
+    *("state_dict", "model_state_dict", "model", "net", "network", "weights", "params"),
+    *("state_dict_ema", "ema_state_dict", "model_ema", "ema"),
+)
 _CLASS_KEYS = ("classes", "class_names", "idx_to_class", "class_to_idx")
 # Prefixes that wrappers put before every name; the empty one first, for a network that really has a part `model`.
 _WRAPPERS = ("", "module.", "_orig_mod.", "model.", "net.", "network.", "module.model.", "_orig_mod.module.")
-# Numbers that serve training only, and may lack or be left over.
-_OPTIONAL = (".num_batches_tracked",)
+# Numbers that serve training only or follow from the architecture, and may lack or be left over.
+_OPTIONAL = (".num_batches_tracked", ".relative_position_index", ".attn_mask", ".position_ids", "n_averaged")
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
-_NAMED = 3
+# Where trainers keep what they were told, and with it perhaps the class names.
+_SETTINGS = ("hyper_parameters", "hparams", "config", "cfg", "args", "meta", "metadata")
+# Plain values that trainers put beside the weights; none of them runs code.
+_HARMLESS: list[Any] = [
+    *(argparse.Namespace, PosixPath, np.dtype, np.dtypes.Float64DType, np.dtypes.Float32DType, np.dtypes.Int64DType),
+    *((scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +80,11 @@ def load_state(path: Path) -> Checkpoint:
 
 def outputs_in(network: nn.Module, state: Mapping[str, Tensor]) -> int | None:
     """How many logits the checkpoint's head gives, if its head is the last tensor of `network`; else None."""
-    last = next(reversed(network.state_dict()), None)
-    if last is None:
+    own = network.state_dict()
+    if not own:
         return None
-    for wrapper in _WRAPPERS:
-        tensor = state.get(wrapper + last)
-        if tensor is not None and tensor.ndim:
-            return int(tensor.shape[0])
-    return None
+    tensor = _renamed(own, state).get(next(reversed(own)))
+    return int(tensor.shape[0]) if tensor is not None and tensor.ndim else None
 
 
 def match(network: nn.Module, state: Mapping[str, Tensor]) -> None:
@@ -83,25 +94,20 @@ def match(network: nn.Module, state: Mapping[str, Tensor]) -> None:
         InvalidInput: Names or shapes differ; the text says how many, names the first, and guesses the cause.
     """
     own = network.state_dict()
-    fits = {wrapper: _unwrapped(state, wrapper) for wrapper in _WRAPPERS}
-    best = max(fits.values(), key=lambda candidate: len(candidate.keys() & own.keys()))
+    best = _renamed(own, state)
     given = {name: tensor for name, tensor in best.items() if name in own or not name.startswith(_AUXILIARY)}
     missing = [name for name in own if name not in given and not name.endswith(_OPTIONAL)]
     unexpected = [name for name in given if name not in own and not name.endswith(_OPTIONAL)]
-    shapes = [
-        f"{name} {tuple(given[name].shape)} instead of {tuple(tensor.shape)}"
-        for name, tensor in own.items()
-        if name in given and given[name].shape != tensor.shape
-    ]
-    if missing or unexpected or shapes:
-        raise InvalidInput(_mismatch(own, missing, unexpected, shapes))
+    if missing or unexpected or any(given[name].shape != own[name].shape for name in own if name in given):
+        raise InvalidInput(describe_mismatch(own, given, missing, unexpected))
     network.load_state_dict({**own, **{name: given[name] for name in own if name in given}})
 
 
 def _load_pickle(path: Path) -> Any:
     try:
         # Only the newer format, a ZIP archive, can be mapped instead of read.
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        with torch.serialization.safe_globals(_HARMLESS):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         if "Unsupported" in str(error) or "not an allowed global" in str(error) or "GLOBAL" in str(error):
             raise InvalidInput(
@@ -133,25 +139,24 @@ def _find_classes(content: Mapping[str, Any]) -> tuple[str, ...]:
             names = {int(index): str(name) for index, name in pairs if str(index).isdigit()}
             if sorted(names) == list(range(len(pairs))):
                 return tuple(names[index] for index in range(len(pairs)))
-    return ()
+    settings = (content.get(key) for key in _SETTINGS)
+    inner = (vars(one) if isinstance(one, argparse.Namespace) else one for one in settings)
+    return next((found for one in inner if isinstance(one, Mapping) and (found := _find_classes(one))), ())
 
 
-def _unwrapped(state: Mapping[str, Tensor], wrapper: str) -> dict[str, Tensor]:
-    if not all(name.startswith(wrapper) for name in state):
-        return {}
-    return {name.removeprefix(wrapper): tensor for name, tensor in state.items()}
+def _renamed(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state under the network's names, whatever stands before them in the file, or before the network's own.
 
-
-def _mismatch(own: Mapping[str, Tensor], missing: list[str], unexpected: list[str], shapes: list[str]) -> str:
-    parts = [
-        f"{len(names)} {what} ({', '.join(names[:_NAMED])}{', …' if len(names) > _NAMED else ''})"
-        for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
-        if names
-    ]
-    if len(missing) == len(own):
-        cause = "they are of another architecture"
-    elif not missing and not unexpected and len(shapes) <= 2:
-        cause = "the number of classes differs; check --classes"
-    else:
-        cause = "they are of another variant of the architecture"
-    return f"The weights do not fit the network: {'; '.join(parts)}; probably {cause}"
+    Of several wrappers under which as much fits, the first of `_WRAPPERS` counts, then that which comes first in the
+    file. What lies outside the wrapper (a loss with weights, a count of averages) is left out.
+    """
+    probes = list(own)[:1] + list(own)[-1:]
+    met = [name.removesuffix(probe) for probe in probes for name in state if name.endswith(f".{probe}")]
+    whole = next(iter(own), "").partition(".")[0] + "."
+    inner = ("", whole) if all(name.startswith(whole) for name in own) else ("",)
+    candidates = (
+        {add + name.removeprefix(strip): tensor for name, tensor in state.items() if name.startswith(strip)}
+        for strip in dict.fromkeys((*_WRAPPERS, *met))
+        for add in inner
+    )
+    return max(candidates, key=lambda candidate: len(candidate.keys() & own.keys()))

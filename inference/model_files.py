@@ -1,4 +1,6 @@
-"""A model version's folder: `weights.safetensors`, `model.json`, and `factory.py` where code came with it.
+"""A model version's folder: `weights.safetensors`, `model.json`, and what else the network is built from.
+
+That is `factory.py` where code came with it, or the `config.json` of a network of transformers.
 
 The folder is written aside and renamed, so that it is there as a whole or not at all.
 """
@@ -25,6 +27,7 @@ from data.workspace import synchronise, write_bytes, write_json
 __all__ = ["VersionFiles", "alone", "state_digest"]
 
 _FORMAT = 1
+_CODE = "factory.py"
 
 
 def state_digest(state: Mapping[str, Tensor]) -> str:
@@ -53,13 +56,19 @@ class VersionFiles:
     folder: Path
 
     def write(
-        self, state: Mapping[str, Tensor], code: bytes | None, facts: Mapping[str, Any], built_with: int | None
+        self,
+        state: Mapping[str, Tensor],
+        code: bytes | None,
+        facts: Mapping[str, Any],
+        built_with: int | None,
+        code_name: str = _CODE,
     ) -> None:
         """Puts the folder in place; one that a crash left there, unknown to the register, is replaced.
 
         Args:
             facts: What the register knows too, for people who look into the folder; has the version's `digest`.
             built_with: The number of outputs that the architecture was asked for.
+            code_name: The file that `code` is kept in.
         """
         aside = VersionFiles(self.folder.with_name(f".{self.folder.name}.adding"))
         shutil.rmtree(aside.folder, ignore_errors=True)
@@ -68,13 +77,14 @@ class VersionFiles:
         weights = save({name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()})
         write_bytes(aside.weights, weights)
         if code is not None:
-            write_bytes(aside.code, code)
+            write_bytes(aside.folder / code_name, code)
         description = {
             **facts,
             "format": _FORMAT,
             "built_with": built_with,
             "weights_sha256": hashlib.sha256(weights).hexdigest(),
             "code_sha256": None if code is None else hashlib.sha256(code).hexdigest(),
+            "code_name": code_name or _CODE,
         }
         write_json(aside.description, description)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -116,8 +126,9 @@ class VersionFiles:
         """
         if description["code_sha256"] is None:
             return None
-        _checked(self.code, description["code_sha256"])
-        return self.code
+        path = self.folder / Path(description.get("code_name", _CODE)).name
+        _checked(path, description["code_sha256"])
+        return path
 
     def whole(self, version: ModelVersion) -> bool:
         """Whether all files are there and unchanged."""
@@ -136,10 +147,6 @@ class VersionFiles:
     @property
     def description(self) -> Path:
         return self.folder / "model.json"
-
-    @property
-    def code(self) -> Path:
-        return self.folder / "factory.py"
 
 
 def _checked(path: Path, digest: str) -> bytes:

@@ -66,18 +66,21 @@ def register(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     interpolation: str | None = None,
+    embedding_layer: str | None = None,
+    explain_layer: str | None = None,
     parent: int | None = None,
     notes: Mapping[str, Any] | None = None,
 ) -> ModelVersion:
     """Adds a version; the same content under the same name is the version that was added before.
 
     Args:
-        arch: `torchvision:NAME`, `factory:FILE.py:CALLABLE` or `factory:PKG.MOD:CALLABLE`.
+        arch: One of the forms that `inference.adapters` knows, `torchvision:resnet18` for instance.
         weights: A checkpoint file, `DEFAULT` for those of the architecture, `none` for random ones (seed 0).
         classes: Names in the order of the logits; None for those in the checkpoint, if any.
         image_size, resize: Pixels; an `image_size` alone means that `resize` equals it. None, here as for
             `interpolation`, for what the architecture's own weights were trained with.
-        mean, std: One number a channel; None for ImageNet's (RGB) or 0 and 1 (grey).
+        mean, std: One number a channel; None for the architecture's, else ImageNet's (RGB) or 0 and 1 (grey).
+        embedding_layer, explain_layer: Names of layers; None for those that `inference.layers` finds.
 
     Raises:
         InvalidInput: Something given is not allowed, or the weights do not fit; the text says what and why.
@@ -93,10 +96,10 @@ def register(
         checkpoint = load_state(Path(weights))
         state, found = checkpoint.state, checkpoint.classes
     names = tuple(classes) if classes else found
-    preset = adapter.preset()
+    preset = adapter.preset(weights == "DEFAULT")
     sizes = _sizes(preset, image_size, resize)
     network, built_with = _build(adapter, state, len(names) or None, sizes[0])
-    statistics = _statistics(network, preset if weights == "DEFAULT" else None, mean, std)
+    statistics = _statistics(network, preset, mean, std)
     chosen = interpolation or (preset.interpolation if preset else INTERPOLATIONS[0])
     if chosen not in INTERPOLATIONS:
         raise InvalidInput.choice("--interpolation", chosen, INTERPOLATIONS)
@@ -106,10 +109,11 @@ def register(
         name,
         arch,
         network,
-        Preprocessing(*sizes, *statistics, chosen),
+        Preprocessing(*sizes, *statistics, chosen, squash=preset is not None and preset.squash),
         names,
         built_with,
         adapter=adapter,
+        chosen_layers=(embedding_layer, explain_layer),
         parent=parent,
         notes={"weights": Path(weights).name, **(notes or {})},
     )
@@ -238,7 +242,8 @@ def _statistics(
     channels = len(mean or std or ()) or input_channels(network)
     if channels not in _STATISTICS:
         raise InvalidInput(f"--mean and --std have {channels} numbers; give 3 (RGB) or 1 (grey)")
-    default = (preset.mean, preset.std) if preset else _STATISTICS[channels]
+    fits = preset is not None and len(preset.mean) == channels
+    default = (preset.mean, preset.std) if preset and fits else _STATISTICS[channels]
     centre, spread = tuple(mean or default[0]), tuple(std or default[1])
     if len(centre) != len(spread):
         raise InvalidInput(f"--mean has {len(centre)} numbers and --std {len(spread)}; give the same number of both")
@@ -260,17 +265,22 @@ def _store(
     adapter: Adapter,
     parent: int | None,
     notes: Mapping[str, Any],
+    chosen_layers: tuple[str | None, str | None] = (None, None),
 ) -> ModelVersion:
     """Writes the version's folder, then the register; or finds the version that has the same content.
 
     Files of such a version that are missing or were changed are written again.
     """
-    layers = inspect_network(_frozen(network), preprocessing.image_size, len(preprocessing.mean))
+    shape = preprocessing.image_size, len(preprocessing.mean)
+    layers = inspect_network(_frozen(network), *shape, *chosen_layers)
     _check_classes(classes, layers.outputs)
     state = network.state_dict()
-    digest = content_key(
-        _ALGORITHM, dict(adapter.identity), _identity(preprocessing), classes, state_digest(state), length=64
-    )
+    identity: list[Any] = [dict(adapter.identity), _identity(preprocessing), classes, state_digest(state)]
+    if any(chosen_layers):
+        found = inspect_network(network, *shape)
+        if (found.embedding_layer, found.explain_layer) != (layers.embedding_layer, layers.explain_layer):
+            identity.append([layers.embedding_layer, layers.explain_layer])
+    digest = content_key(_ALGORITHM, *identity, length=64)
     folder = workspace.model(name, 1).parent
     with alone(folder):
         facts = {"arch": arch, "digest": digest, "classes": classes, "preprocessing": asdict(preprocessing)}
@@ -278,7 +288,7 @@ def _store(
         number = known.version if known else models.next_version(name)
         files = VersionFiles(folder / str(number))
         if known is None or not files.whole(known):
-            files.write(state, adapter.source, facts, built_with)
+            files.write(state, adapter.source, facts, built_with, adapter.source_name)
         return known or models.add(
             name,
             number,
@@ -297,13 +307,15 @@ def _store(
 
 
 def _identity(preprocessing: Preprocessing) -> dict[str, Any]:
-    """What of the preprocessing is part of the digest: all but the interpolation where it is the usual one.
+    """What of the preprocessing is part of the digest: all but what is as it always was before there was a choice.
 
-    So versions keep the digest that they had before other interpolations were known.
+    So versions keep the digest that they had before other interpolations and squashing were known.
     """
     identity = asdict(preprocessing)
     if preprocessing.interpolation == INTERPOLATIONS[0]:
         del identity["interpolation"]
+    if not preprocessing.squash:
+        del identity["squash"]
     return identity
 
 

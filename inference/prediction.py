@@ -51,12 +51,18 @@ def class_names(version: ModelVersion, dataset: Dataset | None) -> tuple[str, ..
         if dataset is not None and len(dataset.classes) == version.outputs:
             return dataset.classes
         return tuple(f"class {index}" for index in range(version.outputs))
-    if dataset is not None and not comparable(version.classes, dataset):
-        spellings = {_spoken(name) for name in version.classes} - {""}
-        if any(_spoken(label) in spellings for label in dataset.classes):
+    if dataset is not None:
+        # Also where only some are spelled otherwise: their samples would all count as wrong.
+        spellings = {_spoken(name): name for name in version.classes if name not in dataset.classes}
+        unknown = [label for label in dataset.classes if label not in version.classes]
+        meant = [
+            (spellings[_spoken(label)], label) for label in unknown if _spoken(label) and _spoken(label) in spellings
+        ]
+        if meant:
+            pairs = [f"{name!r} for {label!r}" for name, label in meant]
             raise InvalidInput(
-                f"{version.reference} knows {_some(version.classes)}, and {dataset.name} is labelled "
-                f"{_some(dataset.classes)}; add the model with --classes spelled as the labels are"
+                f"{version.reference} spells {len(meant)} of its classes otherwise than {dataset.name} is labelled: "
+                f"{_some(pairs)}; add the model with --classes spelled as the labels are"
             )
     return version.classes
 

@@ -16,7 +16,8 @@ __all__ = ["to_array", "to_input_image", "to_pixels"]
 def to_input_image(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
     """The picture that the network sees: resized, cut to the centre square, in the network's colours.
 
-    Equal to torchvision's `Resize(resize, interpolation)` and `CenterCrop(image_size)` on the same image.
+    Equal to torchvision's `Resize(resize, interpolation)` and `CenterCrop(image_size)` on the same image; with `squash`
+    to `Resize((resize, resize), interpolation)` and the same cut.
 
     Returns:
         (image_size, image_size) pixels, mode "RGB" for 3 channels or "L" for 1.
@@ -24,7 +25,11 @@ def to_input_image(image: Image.Image, preprocessing: Preprocessing) -> Image.Im
     mode = "L" if len(preprocessing.mean) == 1 else "RGB"
     converted = image if image.mode == mode else image.convert(mode)
     resampling = Image.Resampling[preprocessing.interpolation.upper()]
-    return _crop_centre(_resize_shorter_side(converted, preprocessing.resize, resampling), preprocessing.image_size)
+    if preprocessing.squash:
+        resized = converted.resize((preprocessing.resize,) * 2, resampling)
+    else:
+        resized = _resize_shorter_side(converted, preprocessing.resize, resampling)
+    return _crop_centre(resized, preprocessing.image_size)
 
 
 def to_pixels(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:

@@ -45,6 +45,7 @@ __all__ = [
 
 TASKS: Mapping[str, str] = {
     "add_dataset": "inference.worker.datasets:add",
+    "architecture": "inference.worker.describing:architecture",
     "explain": "inference.worker.interactive:explain",
     "index_shard": "inference.worker.indexing:index_shard",
     "merge_run": "inference.worker.indexing:merge",

@@ -188,6 +188,17 @@ COMPARE_CONFUSION_DIFFERENCE = "compare-confusion-difference"
 COMPARE_TABLE = "compare-table"
 COMPARE_OPENED = "compare-opened"
 
+# models
+MODELS_STATE = "models-state"
+MODELS_LIST = "models-list"
+MODELS_VERSION = "models-version"
+MODELS_ARCHITECTURE_BOX = "models-architecture-box"
+MODELS_ARCHITECTURE = "models-architecture"
+MODELS_LAYERS = "models-layers"
+MODELS_TREE = "models-tree"
+MODELS_DRAWN = "models-drawn"
+MODELS_RETRY = "models-retry"
+
 # jobs
 JOBS_STATE = "jobs-state"
 JOBS_WRITTEN = "jobs-written"

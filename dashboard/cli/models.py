@@ -10,6 +10,7 @@ from data.types import INTERPOLATIONS, ModelVersion
 
 __all__ = ["register"]
 
+_ARCH = "torchvision:NAME, timm:NAME, transformers:PATH, factory:FILE.py:CALLABLE or factory:PKG.MOD:CALLABLE."
 _group = typer.Typer(no_args_is_help=True, help="Add and list model versions.")
 
 
@@ -22,7 +23,7 @@ def register(app: typer.Typer) -> None:
 def add(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of the model; adding again makes the next version.")],
-    arch: Annotated[str, typer.Option(help="torchvision:NAME, factory:FILE.py:CALLABLE or factory:PKG.MOD:CALLABLE.")],
+    arch: Annotated[str, typer.Option(help=_ARCH)],
     weights: Annotated[str, typer.Option(help="A checkpoint file, DEFAULT or none.")],
     classes: Annotated[str | None, typer.Option(help="A file with one name a line, or a,b,c.")] = None,
     image_size: Annotated[int | None, typer.Option(help="Side of the network's input in pixels.")] = None,
@@ -35,6 +36,13 @@ def add(
     std: Annotated[str | None, typer.Option(help="Standard deviation of each channel, likewise.")] = None,
     interpolation: Annotated[
         str | None, typer.Option(help=f"Of the resizing: {', '.join(INTERPOLATIONS)}; default: the architecture's.")
+    ] = None,
+    embedding_layer: Annotated[
+        str | None, typer.Option(help="The layer whose input is the embedding; default: the classifier's last.")
+    ] = None,
+    explain_layer: Annotated[
+        str | None,
+        typer.Option(help="The layer that class-activation maps look at; default: the last grid of features."),
     ] = None,
 ) -> None:
     """Add a version of a model: architecture, weights, preprocessing and class names."""
@@ -53,6 +61,8 @@ def add(
         mean=_numbers("--mean", mean),
         std=_numbers("--std", std),
         interpolation=interpolation,
+        embedding_layer=embedding_layer,
+        explain_layer=explain_layer,
     )
     terminal.result(
         _described(version),

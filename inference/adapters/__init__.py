@@ -1,28 +1,32 @@
-"""Where networks come from: one adapter for each kind of `--arch`."""
+"""Where networks come from: one adapter for each kind of `--arch`.
+
+A kind's module is imported when it is asked for, because some bring a large library.
+"""
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 
 from data.errors import InvalidInput
-from inference.adapters.factory import FactoryAdapter
 from inference.adapters.protocol import Adapter, Pretrained
-from inference.adapters.torchvision import TorchvisionAdapter
 
 __all__ = ["ADAPTERS", "Adapter", "Pretrained", "open_adapter"]
 
-ADAPTERS: Mapping[str, Callable[[str, Path | None], Adapter]] = {
-    "torchvision": TorchvisionAdapter.open,
-    "factory": FactoryAdapter.open,
+ADAPTERS: Mapping[str, str] = {
+    "torchvision": "inference.adapters.torchvision:TorchvisionAdapter",
+    "timm": "inference.adapters.timm:TimmAdapter",
+    "transformers": "inference.adapters.transformers:TransformersAdapter",
+    "factory": "inference.adapters.factory:FactoryAdapter",
 }
-_FORMS = "torchvision:NAME, factory:FILE.py:CALLABLE, factory:PKG.MOD:CALLABLE"
+_FORMS = "torchvision:NAME, timm:NAME, transformers:PATH, factory:FILE.py:CALLABLE, factory:PKG.MOD:CALLABLE"
 
 
 def open_adapter(arch: str, kept: Path | None = None) -> Adapter:
     """The adapter for the text behind `--arch`.
 
     Args:
-        kept: The file in a version's folder that holds the code of a `factory:FILE.py`, when a version is loaded
-            again; None reads the file that `arch` names.
+        kept: The file in a version's folder that holds what `Adapter.source` gave, when a version is loaded again;
+            None reads what `arch` names.
 
     Raises:
         InvalidInput: The kind is unknown or what follows it cannot be used.
@@ -30,4 +34,6 @@ def open_adapter(arch: str, kept: Path | None = None) -> Adapter:
     kind, _, name = arch.partition(":")
     if kind not in ADAPTERS or not name:
         raise InvalidInput(f"arch {arch!r} is not known; allowed: {_FORMS}")
-    return ADAPTERS[kind](name, kept)
+    module, _, adapter = ADAPTERS[kind].partition(":")
+    opener: Callable[[str, Path | None], Adapter] = getattr(import_module(module), adapter).open
+    return opener(name, kept)

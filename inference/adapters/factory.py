@@ -33,6 +33,7 @@ class FactoryAdapter:
     place: str
     callable: str
     code: bytes | None
+    source_name: str = "factory.py"
 
     @classmethod
     def open(cls, name: str, kept: Path | None = None) -> "FactoryAdapter":
@@ -68,11 +69,13 @@ class FactoryAdapter:
             raise InvalidInput(f"{self} returned {type(network).__name__}; it must return a torch.nn.Module")
         return network
 
-    def preset(self) -> None:
+    def preset(self, pretrained: bool = True) -> None:
         return None
 
     def pretrained(self) -> Pretrained:
-        raise InvalidInput("--weights DEFAULT is for torchvision networks; give a FILE, or none for random weights")
+        raise InvalidInput(
+            "--weights DEFAULT is for architectures that come with weights; give a FILE, or none for random weights"
+        )
 
     def __str__(self) -> str:
         return f"factory:{self.place}:{self.callable}"

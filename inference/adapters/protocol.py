@@ -24,13 +24,16 @@ class Adapter(Protocol):
 
     Attributes:
         identity: What decides the computation, apart from the weights; part of the version's digest. Never a path.
-        source: Python code that must be kept with the version, or None.
+        source: What must be kept with the version to build its network again, or None.
+        source_name: The file that keeps it.
     """
 
     @property
     def identity(self) -> Mapping[str, Any]: ...
     @property
     def source(self) -> bytes | None: ...
+    @property
+    def source_name(self) -> str: ...
 
     def build(self, outputs: int | None, image_size: int | None) -> nn.Module:
         """The network with whatever numbers its initialisation gives.
@@ -42,8 +45,12 @@ class Adapter(Protocol):
         """
         ...
 
-    def preset(self) -> Preprocessing | None:
-        """The preprocessing of the architecture's own weights; None if it has none."""
+    def preset(self, pretrained: bool = True) -> Preprocessing | None:
+        """The preprocessing that the architecture is made for; None if it has none.
+
+        Args:
+            pretrained: Whether the weights will be those of `pretrained`, rather than somebody's own.
+        """
         ...
 
     def pretrained(self) -> Pretrained:

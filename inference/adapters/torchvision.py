@@ -27,6 +27,7 @@ class TorchvisionAdapter:
 
     name: str
     source: None = None
+    source_name: str = ""
 
     @classmethod
     def open(cls, name: str, kept: Path | None = None) -> "TorchvisionAdapter":
@@ -53,10 +54,10 @@ class TorchvisionAdapter:
         network: nn.Module = torchvision.models.get_model(self.name, weights=None, **options)
         return network
 
-    def preset(self) -> Preprocessing:
+    def preset(self, pretrained: bool = True) -> Preprocessing:
         transforms = self._weights().transforms()
         mean, std = tuple(transforms.mean), tuple(transforms.std)
-        if self.name in _TRANSFORMS_INPUT:
+        if pretrained and self.name in _TRANSFORMS_INPUT:
             mean = std = (0.5, 0.5, 0.5)
         interpolation = transforms.interpolation.value
         return Preprocessing(transforms.crop_size[0], transforms.resize_size[0], mean, std, interpolation)

@@ -1,4 +1,4 @@
-"""Grad-CAM: which places of the last feature maps speak for a class.
+"""Grad-CAM: which places of the last feature maps speak for a class; of a transformer's tokens likewise.
 
 Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", equations
 1 and 2: each feature map is weighted by the mean gradient of the class's logit over it; negative sums are cut off.
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from data.errors import InvalidInput
 from inference.explanations.protocol import Attribution
+from inference.grids import feature_grid
 from inference.models import LoadedModel
 
 __all__ = ["gradcam"]
@@ -39,8 +40,11 @@ def gradcam(loaded: LoadedModel, image: np.ndarray, target: int) -> Attribution:
         if not logits.requires_grad:
             raise InvalidInput(f"gradcam cannot work at {layer}: the logits do not depend on it")
         (gradients,) = torch.autograd.grad(logits[0, target], activations)
-    weights = gradients.mean((2, 3), keepdim=True)
-    grid = F.relu((weights * activations.detach()).sum(1, keepdim=True))
+    slopes, features = feature_grid(gradients), feature_grid(activations.detach())
+    if slopes is None or features is None:
+        raise InvalidInput(f"gradcam cannot work at {layer}: its output {tuple(activations.shape)} is no grid")
+    weights = slopes.mean((2, 3), keepdim=True)
+    grid = F.relu((weights * features).sum(1, keepdim=True))
     values = F.interpolate(grid, size=image.shape[1:], mode="bilinear", align_corners=False)[0, 0]
     return Attribution(values.float().cpu().numpy(), layer)
 

@@ -32,6 +32,7 @@ VIEWS = {
     "datasets, adding": ("/datasets?add=choose", ".source-list"),
     "datasets, preview": ("/datasets?add=preview&source=digits", ".preview-card"),
     "feedback": (f"/feedback?{_DIGITS}&scope=all", "#feedback-grid .ag-row, .state"),
+    "models": (f"/models?{_DIGITS}", ".layers"),
     "jobs": (f"/jobs?{_DIGITS}&job=1", ".job-log"),
     "no such page": ("/nowhere", ".state"),
 }

@@ -61,6 +61,31 @@ def test_a_part_that_is_really_called_model_keeps_its_name(tmp_path: Path) -> No
     match(nn.Sequential(OrderedDict(model=network())), load_state(tmp_path / "net.pt").state)
 
 
+def test_a_lightning_checkpoint_loads_though_its_loss_has_weights_too(tmp_path: Path) -> None:
+    state = {**prefixed("backbone.net."), "criterion.weight": torch.ones(3)}
+    torch.save({"state_dict": state, "hyper_parameters": {"class_names": ["a", "b", "c"]}}, tmp_path / "net.ckpt")
+    assert same_after_loading(tmp_path / "net.ckpt")
+    assert load_state(tmp_path / "net.ckpt").classes == ("a", "b", "c")
+
+
+@pytest.mark.parametrize("key", ["model_ema", "state_dict_ema"])
+def test_averaged_weights_are_taken_where_there_are_no_others(tmp_path: Path, key: str) -> None:
+    averaged = {**prefixed("module."), "n_averaged": torch.tensor(7)}
+    torch.save({key: averaged}, tmp_path / "net.pt")
+    assert same_after_loading(tmp_path / "net.pt")
+    other = {"module." + name: tensor + 1 for name, tensor in network().state_dict().items()}
+    torch.save({key: other, "state_dict": prefixed("")}, tmp_path / "net.pt")
+    assert same_after_loading(tmp_path / "net.pt")
+
+
+def test_a_network_may_be_wrapped_where_its_checkpoint_is_not() -> None:
+    wrapped = nn.Sequential(OrderedDict(network=network(3)))
+    match(wrapped, {name: tensor + 1 for name, tensor in network(3).state_dict().items()})
+    expected = network(3).state_dict()["head.bias"] + 1
+    assert torch.equal(wrapped.state_dict()["network.head.bias"], expected)
+    assert outputs_in(wrapped, network(7).state_dict()) == 7
+
+
 @pytest.mark.parametrize(
     "extra",
     [
@@ -113,6 +138,30 @@ def test_a_missing_file_and_a_file_without_tensors_are_refused(tmp_path: Path) -
         (lambda state: {"x.y": torch.ones(1)}, r"8 missing \(conv.weight, conv.bias, norm.weight, …\); 1 unexpected"),
         (lambda state: {**state, "head.weight": torch.ones(5, 2)}, r"head.weight \(5, 2\) instead of \(3, 2\)"),
         (lambda state: {**state, "extra": torch.ones(1)}, r"1 unexpected \(extra\); probably .* variant"),
+        (
+            lambda state: state | {"head.weight": torch.ones(5, 2), "head.bias": torch.ones(5)},
+            "probably the number of classes differs, 5 in the file and 3 here; check --classes",
+        ),
+        (
+            lambda state: {name: state[name] for name in state if not name.startswith("head")},
+            r"2 missing \(head.weight, head.bias\); probably they are of the trunk alone, without a classifier: head",
+        ),
+        (
+            lambda state: state | {"conv.weight": torch.ones(2, 1, 3, 3)},
+            "probably they take images of 1 channels, and the network of 3",
+        ),
+        (
+            lambda state: state | {"conv.weight": torch.ones(2, 3, 7, 7)},
+            "probably the first convolution was changed, 7 × 7 for 3 × 3",
+        ),
+        (
+            lambda state: {"blocks.0.attn.qkv.weight": torch.ones(1)},
+            "another architecture, named as timm names a vision transformer: try --arch timm:NAME",
+        ),
+        (
+            lambda state: {"vit.encoder.layer.0.output.dense.bias": torch.ones(1)},
+            "named as transformers names its networks: try --arch transformers:PATH",
+        ),
     ],
 )
 def test_weights_that_do_not_fit_are_refused_with_names_and_a_cause(change: object, text: str) -> None:

@@ -15,6 +15,9 @@ from inference.explanations.evidence import deletion_check
 from inference.explanations.gradcam import gradcam
 from inference.layers import inspect_network
 from inference.models import LoadedModel
+from inference.vision import torchvision  # noqa: F401  before timm imports it by itself
+
+import timm  # isort: skip
 
 
 def loaded(network: nn.Module, size: int = 16, channels: int = 3) -> LoadedModel:
@@ -100,6 +103,40 @@ def test_a_map_computed_by_hand() -> None:
     # Logit 0 is 2 · mean(x), so each cell's weight is 2 / 4; logit 1 is 4 · mean(-x).
     assert np.allclose(gradcam(model, image, 0).values, [[0.5, 0.0], [0.0, 1.0]])
     assert np.allclose(gradcam(model, image, 1).values, [[0.0, 3.0], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "prefix"),
+    [
+        ("vit_tiny_patch16_224", "blocks.1.norm1", 1),
+        ("deit_tiny_distilled_patch16_224", "blocks.1.norm1", 2),
+        ("swin_tiny_patch4_window7_224", "norm", 0),
+    ],
+)
+def test_maps_of_transformers_are_those_computed_step_by_step(name: str, layer: str, prefix: int) -> None:
+    torch.manual_seed(0)
+    swin = name.startswith("swin")
+    size = 112 if swin else 64
+    depth = {"depths": (1, 1, 1, 1)} if swin else {"depth": 2}
+    network = timm.create_model(name, num_classes=4, img_size=size, **depth)
+    model = loaded(network, size)
+    assert model.version.explain_layer == layer
+    found = gradcam(model, noise(size), 2).values
+    # Equations 1 and 2 on the patches alone, each in the place that its number says.
+    kept: list[Tensor] = []
+    hook = network.get_submodule(layer).register_forward_hook(lambda _module, _inputs, output: kept.append(output))
+    logit = network.requires_grad_(True)(torch.from_numpy(noise(size)[None]))[0, 2]
+    hook.remove()
+    (gradient,) = torch.autograd.grad(logit, kept[0])
+    places, slopes = (tensor.detach().reshape(1, -1, tensor.shape[-1])[0, prefix:] for tensor in (kept[0], gradient))
+    side = round(len(places) ** 0.5)
+    assert side**2 == len(places)
+    cam = torch.zeros(side, side)
+    for number, features in enumerate(places):
+        cam[divmod(number, side)] = torch.clamp(features @ slopes.mean(0), min=0)
+    expected = F.interpolate(cam[None, None], size=(size, size), mode="bilinear", align_corners=False)[0, 0].numpy()
+    assert np.allclose(found, expected, atol=1e-6 * expected.max())
+    assert expected.max() > 0
 
 
 def test_nothing_is_left_behind() -> None:

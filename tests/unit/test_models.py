@@ -126,6 +126,18 @@ def test_the_same_content_is_the_same_version(workspace: Workspace, store: Model
         small(workspace, store, factory, interpolation="cubic")
 
 
+def test_layers_chosen_by_name_make_another_version_unless_they_are_those_found(
+    workspace: Workspace, store: ModelStore, factory: Path
+) -> None:
+    first = small(workspace, store, factory)
+    assert (first.embedding_layer, first.explain_layer) == ("4", "0")
+    assert small(workspace, store, factory, embedding_layer="4", explain_layer="0") == first
+    other = small(workspace, store, factory, embedding_layer="1")
+    assert (other.version, other.embedding_layer, other.embedding_dim) == (2, "1", 4)
+    assert predict(load(workspace, other), np.zeros((1, 3, 16, 16), np.float32)).embeddings.shape == (1, 4)
+    assert small(workspace, store, factory, explain_layer="1").explain_layer == "1"
+
+
 def test_adding_a_damaged_version_again_mends_its_files(workspace: Workspace, store: ModelStore, factory: Path) -> None:
     version = small(workspace, store, factory)
     (workspace.model("net", 1) / "weights.safetensors").write_bytes(b"gone")

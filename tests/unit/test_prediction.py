@@ -61,8 +61,18 @@ def test_a_network_that_knows_other_things_is_welcome_and_never_right_or_wrong()
 
 
 def test_labels_in_another_spelling_are_refused_because_nobody_means_that() -> None:
-    with pytest.raises(InvalidInput, match=r"net@1 knows Great Dane, Pug, and pets is labelled great_dane, pug; add"):
+    text = "net@1 spells 2 of its classes otherwise than pets is labelled: 'Great Dane' for 'great_dane', 'Pug' for"
+    with pytest.raises(InvalidInput, match=text):
         class_names(version(("Great Dane", "Pug")), dataset("great_dane", "pug"))
+    with pytest.raises(InvalidInput, match="spells 1 of its classes otherwise .* 'Great Dane' for 'great_dane'; add"):
+        class_names(version(("Great Dane", "Pug")), dataset("great_dane", "Pug"))
+
+
+def test_more_or_fewer_classes_than_labels_are_matched_by_name() -> None:
+    assert class_names(version(("Pug", "Boxer", "Beagle"), 3), dataset("Beagle", "Pug")) == ("Pug", "Boxer", "Beagle")
+    assert class_names(version(("Pug",), 1), dataset("Beagle", "Pug")) == ("Pug",)
+    # Names that differ in case alone are two things where both are known.
+    assert class_names(version(("a", "A")), dataset("a", "A")) == ("a", "A")
 
 
 def test_logits_probabilities_and_embeddings_of_a_network_computed_by_hand() -> None:

@@ -52,6 +52,12 @@ def test_every_interpolation_is_torchvisions(interpolation: str) -> None:
     assert to_array(noise(225, 301), preprocessing).tobytes() == expected.tobytes()
 
 
+def test_squashing_resizes_both_sides() -> None:
+    squashed = noise(225, 301).resize((40, 40), Image.Resampling.BILINEAR)
+    expected = by_torchvision(squashed, Preprocessing(33, 40, *RGB)).numpy()
+    assert np.array_equal(to_array(noise(225, 301), Preprocessing(33, 40, *RGB, squash=True)), expected)
+
+
 def test_grey_networks_see_one_channel() -> None:
     preprocessing = Preprocessing(28, 30, (0.1307,), (0.3081,))
     expected = by_torchvision(noise(41, 52).convert("L"), preprocessing).numpy()

@@ -1,0 +1,31 @@
+"""What a network consists of, as a task."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from inference.architecture import describe
+from inference.catalogue import ARCHITECTURE_CACHE, architecture_key
+from inference.models import load
+from inference.tasks import WorkerContext
+
+__all__ = ["architecture"]
+
+
+def architecture(context: WorkerContext, payload: Mapping[str, Any]) -> int:
+    """Lists a version's layers in the cache, see `catalogue.cached_architecture`; returns how many there are.
+
+    Payload: model, version.
+
+    Raises:
+        NotFound: There is no such version.
+        WorkspaceDamaged: A file of the version is missing or was changed.
+    """
+    version = context.models.get(payload["model"], payload["version"])
+    loaded = load(context.workspace, version)
+    with loaded.lock:
+        found = describe(loaded.module, version)
+    content = json.dumps(asdict(found)).encode()
+    context.cache.put(ARCHITECTURE_CACHE, architecture_key(version), ".json", content)
+    return found.total
