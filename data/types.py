@@ -193,7 +193,7 @@ class Run:
     """One model version applied to one dataset.
 
     Attributes:
-        id: Content key of the run: (algorithm version, model digest, dataset digest), hexadecimal.
+        id: Content key of the run, see `inference.index.run_id`; hexadecimal.
         classes: Names in the order of the probabilities.
         accuracy: Over all labelled samples, in [0, 1]; None without labels.
         split_accuracy: The same by split.

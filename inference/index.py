@@ -54,12 +54,16 @@ class Shard:
 def run_id(version: ModelVersion, dataset: Dataset, precision: str = PRECISIONS[0]) -> str:
     """Content key of the run.
 
+    The dataset's name is a part of it, because a run is removed together with its dataset, and the same samples may be
+    there under two names.
+
     Raises:
         InvalidInput: The precision is none of `data.types.PRECISIONS`.
     """
     if precision not in PRECISIONS:
         raise InvalidInput.choice("--precision", precision, PRECISIONS)
-    return content_key(_ALGORITHM, version.digest, dataset.digest, class_names(version, dataset), precision)
+    classes = class_names(version, dataset)
+    return content_key(_ALGORITHM, version.digest, dataset.name, dataset.digest, classes, precision)
 
 
 def plan(version: ModelVersion) -> int:

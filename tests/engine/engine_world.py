@@ -24,14 +24,15 @@ from torch import nn
 class Patience(nn.Module):
     def forward(self, images):
         if Path({gate!r}).exists():
-            time.sleep({seconds})
+            time.sleep({seconds} * len(images) / {shard})
         return images
 
 def patient():
     body = (nn.Conv2d(3, {width}, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     return nn.Sequential(Patience(), *body, nn.Linear({width}, 10))
 """
-_FLOPS = 40e9 / 32  # of an image, so that a shard has 32 of them
+_SHARD = 32
+_FLOPS = 150e9 / _SHARD  # of an image, so that a shard has that many of them
 
 
 def settings_at(root: Path) -> Settings:
@@ -47,7 +48,7 @@ def patient_workspace(root: Path, gate: Path, seconds: float = 1.0, width: int =
     """A workspace with the digits and `patient@1`, whose index job has many small shards.
 
     Args:
-        gate: While this file is there, each batch takes `seconds` more.
+        gate: While this file is there, each shard takes `seconds` more.
         width: Of the embedding.
     """
     from inference.models import register  # imports torch, which collecting the tests need not
@@ -57,7 +58,7 @@ def patient_workspace(root: Path, gate: Path, seconds: float = 1.0, width: int =
     database.upgrade()
     DatasetStore(workspace, database).add("digits", open_source("digits"))
     code = root.parent / "patient.py"
-    code.write_text(_PATIENT.format(gate=str(gate), seconds=seconds, width=width))
+    code.write_text(_PATIENT.format(gate=str(gate), seconds=seconds, shard=_SHARD, width=width))
     names = [str(digit) for digit in range(10)]
     arch = f"factory:{code}:patient"
     register(workspace, ModelStore(database), "patient", arch, "none", classes=names, image_size=8)

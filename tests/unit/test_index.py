@@ -302,3 +302,9 @@ def test_a_lower_precision_is_a_run_of_its_own_that_states_its_drift(world: Worl
     assert world.runs.find(world.dataset.name, name, number, "bf16") == lower
     with pytest.raises(InvalidInput, match="--precision 'int8' is not known; allowed: fp32, bf16"):
         index.run_id(world.version, world.dataset, "int8")
+
+
+def test_the_same_samples_under_two_names_have_runs_of_their_own(world: World) -> None:
+    twin = world.datasets.add("twin", open_source(world.dataset.source)).dataset
+    assert twin.digest == world.dataset.digest
+    assert index.run_id(world.version, twin) != index.run_id(world.version, world.dataset)
