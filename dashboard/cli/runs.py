@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -155,7 +156,10 @@ def finish_job(terminal: Terminal, kind: str, parameters: Mapping[str, Any], tit
     """
     from inference.runner import run_job
 
+    asked = datetime.now(UTC)
     job = terminal.services.jobs.submit(kind, parameters, terminal.settings.person)
+    if job.created_at < asked:
+        terminal.note(f"Job {job.id} of {job.owner} does the same work already; waiting for it")
     with terminal.progress(title) as report:
         job = run_job(
             terminal.services.workspace,

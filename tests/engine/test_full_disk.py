@@ -1,6 +1,7 @@
 """An index job on a disk that is full: it stops and says so, and nothing that was finished is lost."""
 
 import http.client
+import re
 import resource
 import subprocess
 import sys
@@ -83,7 +84,9 @@ def goes_on(context: WorkerContext, job: int, finished: set[int]) -> None:
     until(lambda: ended(context, job), 90)
     assert (context.jobs.get(job).state, context.jobs.get(job).error) == (JobState.DONE, None)
     assert context.jobs.get(job).done == SAMPLES
-    assert any(f"{len(finished)} of" in line and "there already" in line for _at, line in context.jobs.lines(job))
+    # At least: a shard that another worker had under way may have found room after all.
+    kept = [re.match(r"(\d+) of 57 shards are there already", line) for _at, line in context.jobs.lines(job)]
+    assert max(int(found[1]) for found in kept if found) >= len(finished)
     result = context.jobs.get(job).result
     assert result is not None
     files = files_of(context, result["run"])
@@ -142,7 +145,7 @@ def test_a_job_beyond_its_quota_fails_in_words_and_goes_on_when_it_is_raised(tmp
         assert "is full; free some space there, then try again or resume the job" in failed.error
         (run,) = [path.parent.name for path in context.workspace.root.glob("runs/*/shards")]
         finished = context.runs.finished_shards(run)
-        assert sum(1 for _ in finished) == 57
+        assert len(finished) == 57
         assert not list(context.workspace.root.glob("runs/**/*.tmp"))
         limit_files(server, resource.RLIM_INFINITY)
         goes_on(context, job, finished)

@@ -1,0 +1,109 @@
+"""Work that several people want, or that one of them does not want any more."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from data.types import TERMINAL_STATES, JobState
+from inference.engine import Engine, EngineConfig
+from inference.engine_files import EngineLock
+from inference.runner import JobRunner
+from inference.tasks import WorkerContext
+from tests.engine.engine_world import SAMPLES, patient_workspace, settings_at
+from tests.serving import until
+
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("engine")]
+_SOON = 5.0  # two seconds, and a busy machine; all of the job would take more than ten
+_PARAMETERS = {"dataset": "digits", "model": "patient@1"}
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    return tmp_path / "slowly"
+
+
+@pytest.fixture
+def patient(tmp_path: Path, gate: Path) -> Iterator[WorkerContext]:
+    context = patient_workspace(tmp_path / "workspace", gate, seconds=0.5)
+    gate.touch()
+    yield context
+    context.close()
+
+
+def index(context: WorkerContext, person: str, folder: Path) -> "subprocess.Popen[str]":
+    """`index` as a person types it; what it says on the way goes to `<person>.log`."""
+    arguments = ["--workspace", str(context.workspace.root), "index", "digits", "patient", "--json"]
+    environment = os.environ | {"VITRINE_PERSON": person, "VITRINE_WORKERS": "1", "VITRINE_DATABASE_URL": ""}
+    with (folder / f"{person}.log").open("w") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "dashboard", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=environment,
+            text=True,
+        )
+
+
+def test_people_who_start_the_same_index_at_once_share_one_job(
+    patient: WorkerContext, gate: Path, tmp_path: Path
+) -> None:
+    people = ("ada", "bo")
+    with ExitStack() as stack:
+        commands = [stack.enter_context(index(patient, person, tmp_path)) for person in people]
+        for command in commands:
+            stack.callback(command.kill)
+        until(lambda: any("the same work already" in (tmp_path / f"{one}.log").read_text() for one in people), 60)
+        # A page would do the same.
+        third = patient.jobs.submit("index", _PARAMETERS, "cleo")
+        assert [job.id for job in patient.jobs.list()] == [third.id]
+        assert third.owner in people
+        gate.unlink()
+        said = [command.communicate(timeout=120)[0] for command in commands]
+        assert [command.returncode for command in commands] == [0, 0]
+    first, second = (json.loads(text) for text in said)
+    assert first["run"] == second["run"]
+    assert first["samples"] == second["samples"] == SAMPLES
+    (job,) = patient.jobs.list()
+    assert job.state is JobState.DONE
+    assert len(patient.runs.list("digits")) == 1
+    for person in people:
+        log = (tmp_path / f"{person}.log").read_text()
+        assert "Traceback" not in log
+        assert "Error" not in log
+
+
+def test_a_cancelled_job_gives_the_workers_back_at_once_and_goes_on_when_resumed(
+    patient: WorkerContext, gate: Path
+) -> None:
+    config = EngineConfig.of(patient.workspace, settings_at(patient.workspace.root))
+    with EngineLock(patient.workspace) as lock:
+        assert lock.acquire()
+        with Engine(config) as engine, JobRunner(patient, engine):
+            ready = engine.warm_up()  # importing torch cannot be stopped
+            until(lambda: all(worker.done() for worker in ready), 60)
+            job = patient.jobs.submit("index", _PARAMETERS, "ada").id
+            until(lambda: patient.jobs.get(job).done > 0, 60)
+            patient.jobs.cancel(job)
+            # Batch work of somebody else, one piece for each worker, is done when the cancelled shards are out of it.
+            others = [engine.submit("worker_state", {}, worker=address) for address in engine._present()]
+            assert len(others) == 2
+            until(lambda: all(other.done() for other in others) and said(patient, job, "Cancelled"), _SOON)
+            (run,) = [path.parent.name for path in patient.workspace.root.glob("runs/*/shards")]
+            finished = len(patient.runs.finished_shards(run))
+            assert 0 < finished < 57
+
+            gate.unlink()
+            patient.jobs.resume(job)
+            until(lambda: patient.jobs.get(job).state in TERMINAL_STATES, 90)
+            assert (patient.jobs.get(job).state, patient.jobs.get(job).done) == (JobState.DONE, SAMPLES)
+            assert said(patient, job, f"{finished} of 57 shards are there already")
+
+
+def said(context: WorkerContext, job: int, line: str) -> bool:
+    return line in [found for _at, found in context.jobs.lines(job)]
