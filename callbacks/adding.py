@@ -42,8 +42,10 @@ def register(app: Dash, services: Services) -> None:
     @guarded()
     def show_step(state: dict[str, Any] | None) -> Any:
         step = one(state or {}, "add")
-        if step not in (CHOOSE, PREVIEW, WATCH):
+        if step is None:
             return None
+        if step not in (PREVIEW, WATCH):
+            step = CHOOSE
         return [steps(step), choosing(choice_of(services, state or {})) if step == CHOOSE else None]
 
     @app.callback(

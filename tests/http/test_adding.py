@@ -74,6 +74,7 @@ def test_without_folders_the_page_says_how_to_open_some(site: Any) -> None:
 def test_the_wizard_opens_in_an_empty_workspace(empty_site: Any) -> None:
     assert '"datasets-wizard"' in json.dumps(empty_site.page("/datasets", "?add=choose")).replace("\\", "")
     assert "Built in" in step(empty_site, add="choose")
+    assert "Built in" in step(empty_site, add="a step that there is not")
 
 
 def test_folders_are_walked_by_number_and_relative_path(open_site: Any) -> None:
