@@ -42,7 +42,7 @@ class LoadedModel:
 
     Attributes:
         module: In evaluation mode; no parameter asks for a gradient.
-        activation_bytes: See `inference.passes.activation_bytes`.
+        activation_bytes: See `inference.passes.activation_bytes`; 0 where no batches will be made, for one image.
         lock: To be held while the module runs, because hooks and gradients of two threads must not meet.
     """
 
@@ -170,10 +170,12 @@ def load(workspace: Workspace, version: ModelVersion, *, fast: bool = False) -> 
     with _loading:
         if key not in _loaded:
             network = _read(workspace, version)
-            size, channels = version.preprocessing.image_size, len(version.preprocessing.mean)
+            needed = 0
             if fast:
+                size, channels = version.preprocessing.image_size, len(version.preprocessing.mean)
                 network = optimise(network, version.embedding_layer, size, channels)
-            device, needed = best_device(), activation_bytes(network, size, channels)
+                needed = activation_bytes(network, size, channels)
+            device = best_device()
             _loaded[key] = LoadedModel(version, network.to(device), device, needed)
         _loaded.move_to_end(key)
         while len(_loaded) > _MAX_LOADED:

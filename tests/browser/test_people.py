@@ -45,6 +45,7 @@ def test_two_people_at_once_keep_their_own_view(visits: NewVisit) -> None:
     expect(bob.locator("#sample-standing")).to_contain_text("by Bob")
     expect(bob.get_by_label("Dataset", exact=True)).to_have_value("garden")
 
+    expect(ada.locator(".is-busy")).to_have_count(0)
     ada.go_back()
     expect(ada.locator("#browse-summary strong")).to_have_text(wrong)
     expect(ada.get_by_label("Dataset", exact=True)).to_have_value("digits")
@@ -85,6 +86,7 @@ def test_an_address_shows_a_colleague_the_same(visits: NewVisit) -> None:
     name = first.inner_text()
     colleague.keyboard.press("ArrowRight")
     expect(first).not_to_have_text(name)
+    expect(colleague.locator(".is-busy")).to_have_count(0)
     colleague.go_back()
     expect(theirs).to_have_text(heading.inner_text())
     expect(colleague).to_have_url(page.url)
