@@ -8,7 +8,7 @@ import torch
 from benchmarks.measure import Figure, compare
 from dashboard.services import build_services
 from dashboard.settings import Settings
-from inference.explanations.gradcam import gradcam
+from inference.explanations import METHODS, Question
 from inference.models import load, register
 
 __all__ = ["run"]
@@ -20,7 +20,7 @@ def run(folder: Path) -> Iterator[Figure]:
     version = register(services.workspace, services.models, "resnet18", "torchvision:resnet18", "none")
     loaded = load(services.workspace, version)
     batch = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
-    image = batch[0].numpy()
+    question = Question(batch.numpy(), [0])
 
     def forward() -> None:
         with torch.inference_mode():
@@ -31,7 +31,7 @@ def run(folder: Path) -> Iterator[Figure]:
         loaded.module(given)[0, 0].backward()
 
     def ours() -> None:
-        gradcam(loaded, image, 0)
+        METHODS["gradcam"](loaded, question)
 
     yield compare("Grad-CAM, ResNet-18 at 224", ours, "one forward pass", forward)
     yield compare("Grad-CAM, ResNet-18 at 224", ours, "forward and whole backward pass", through_everything)

@@ -1,16 +1,17 @@
 """Explanations for a page: from the cache if they were computed before, else from the engine, else a clear reason."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State
 from dash.development.base_component import Component
 
+from callbacks.context import one
 from callbacks.services import Services
 from data.errors import EngineUnavailable, InvalidInput, VitrineError
 from data.text import gettext as _
-from data.types import Explanation, ModelVersion, Run, Sample
+from data.types import Explanation, ExplanationRequest, ModelVersion, Run, Sample
 from inference.catalogue import EXPLANATIONS, cached_explanation, explanation_key, require_method
 from layouts import ids
 from layouts.explained import DEFAULT, evidence, problem
@@ -23,6 +24,7 @@ __all__ = [
     "failed",
     "method_of",
     "method_options",
+    "request_of",
     "shown",
     "top_classes",
 ]
@@ -62,20 +64,33 @@ def method_of(name: str | None) -> str:
     return require_method("method", name, EXPLANATIONS).name if name else next(iter(EXPLANATIONS))
 
 
+def request_of(parameters: Mapping[str, Any]) -> ExplanationRequest:
+    """What an address asks for.
+
+    Raises:
+        InvalidInput: There is no such method.
+    """
+    layers = one(parameters, "layers")
+    return ExplanationRequest(
+        method=method_of(one(parameters, "method")),
+        target=one(parameters, "target"),
+        contrast=one(parameters, "contrast"),
+        layers=tuple(layers.split(",")) if layers else (),
+    )
+
+
 def explain_sample(
     services: Services,
     version: ModelVersion,
     run: Run | None,
     dataset: str,
     sample: Sample,
-    method: str,
-    target: str | None,
+    request: ExplanationRequest,
 ) -> Explanation:
     """Why the version decides as it does on a sample.
 
     Args:
         run: Of the version on the dataset; it knows the classes that the cache's key needs.
-        target: The class to explain; None for the predicted one.
 
     Raises:
         InvalidInput: The class or the method is not known.
@@ -83,9 +98,10 @@ def explain_sample(
         TaskFailed: The computation ended in an error.
     """
     if run is not None:
-        if target is not None and target not in run.classes:
-            raise InvalidInput(_("{model} does not know the class “{name}”", model=run.reference, name=target))
-        found = cached_explanation(services.cache, explanation_key(version, run.classes, sample.digest, method, target))
+        for name in (request.target, request.contrast):
+            if name is not None and name not in run.classes:
+                raise InvalidInput(_("{model} does not know the class “{name}”", model=run.reference, name=name))
+        found = cached_explanation(services.cache, explanation_key(version, run.classes, sample.digest, request))
         if found is not None:
             return found
     payload = {
@@ -93,8 +109,7 @@ def explain_sample(
         "row": sample.row,
         "model": version.model,
         "version": version.version,
-        "method": method,
-        "target": target,
+        **asdict(request),
     }
     return as_explanation(services.engine.call("explain", payload))
 

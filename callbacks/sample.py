@@ -13,8 +13,8 @@ from callbacks.explaining import (
     ask_again_when_back,
     explain_sample,
     failed,
-    method_of,
     method_options,
+    request_of,
     shown,
     top_classes,
 )
@@ -28,7 +28,7 @@ from data.selections import Selection
 from data.text import gettext as _
 from data.types import Run
 from layouts import ids
-from layouts.explained import BUSY, READY, PanelIds, probability_bars, problem, target_options, verdict
+from layouts.explained import PanelIds, probability_bars, problem, target_options, verdict
 from layouts.judging import class_options
 from layouts.parts import empty_workspace, error_state, image_url, input_url
 from layouts.sample import PANELS, Place, facts, head, neighbours
@@ -101,7 +101,6 @@ def _register_explanation(app: Dash, services: Services, name: str, panel: Panel
         Output(panel.retry, "hidden"),
         Input(ids.SAMPLE_STATE, "data"),
         Input(panel.retry, "n_clicks"),
-        running=[(Output(panel.stage, "className"), BUSY, READY)],
     )
     def explain(state: dict[str, Any], _retries: int | None) -> Any:
         try:
@@ -111,9 +110,8 @@ def _register_explanation(app: Dash, services: Services, name: str, panel: Panel
                 return "", True, None, True
             version = services.models.get(run.model, run.version) if run else context.version
             sample = find_row(services, context).sample
-            method = method_of(one(context.parameters, "method"))
-            target = one(context.parameters, "target")
-            return shown(explain_sample(services, version, run, context.dataset.name, sample, method, target))
+            request = request_of(context.parameters)
+            return shown(explain_sample(services, version, run, context.dataset.name, sample, request))
         except VitrineError as error:
             return failed(error)
 
@@ -192,7 +190,9 @@ def place(services: Services, context: PageContext, row: Row) -> Place:
 
 
 def _kept(context: PageContext) -> dict[str, str]:
-    return {name: value for name in ("method", "target") if (value := one(context.parameters, name))}
+    return {
+        name: value for name in ("method", "target", "contrast", "layers") if (value := one(context.parameters, name))
+    }
 
 
 def entropy(probabilities: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 """Try: takes an image in by drop, choice, paste or example, and shows what the model makes of it."""
 
 import io
+from dataclasses import asdict
 from typing import Any
 
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
@@ -8,7 +9,7 @@ from flask import Response, abort
 
 from callbacks import uploads
 from callbacks.context import EmptyWorkspace, PageContext, one, resolve, spread
-from callbacks.explaining import as_explanation, ask_again_when_back, failed, method_of, method_options, shown
+from callbacks.explaining import as_explanation, ask_again_when_back, failed, method_options, request_of, shown
 from callbacks.services import Services
 from callbacks.shell import write_address
 from data.errors import InvalidInput, VitrineError
@@ -17,7 +18,7 @@ from data.text import gettext as _
 from data.types import ModelVersion
 from inference.preprocessing import to_input_image
 from layouts import ids
-from layouts.explained import BUSY, READY, probability_bars, target_options, verdict
+from layouts.explained import probability_bars, target_options, verdict
 from layouts.parts import empty_workspace, error_state, thumb_url
 from layouts.try_it import PANEL, Example, examples, refused
 
@@ -72,7 +73,6 @@ def _register_taking(app: Dash, services: Services, limit: int) -> None:
         Input(ids.TRY_FILE, "data"),
         Input({"type": ids.TRY_EXAMPLE, "row": ALL}, "n_clicks"),
         State(ids.TRY_STATE, "data"),
-        running=[(Output(ids.TRY_STAGE, "className"), BUSY, READY)],
         prevent_initial_call=True,
     )
     def take(file: dict[str, Any] | None, clicks: list[int | None], state: dict[str, Any]) -> tuple[Any, Any]:
@@ -126,7 +126,6 @@ def _register_showing(app: Dash, services: Services) -> None:
         Output(PANEL.retry, "hidden"),
         Input(ids.TRY_STATE, "data"),
         Input(PANEL.retry, "n_clicks"),
-        running=[(Output(PANEL.stage, "className"), BUSY, READY)],
     )
     def show(state: dict[str, Any], _retries: int | None) -> tuple[Any, ...]:
         digest = one(state or {}, "upload")
@@ -155,8 +154,7 @@ def _result(services: Services, context: PageContext, digest: str) -> tuple[Any,
         "model": version.model,
         "version": version.version,
         "dataset": context.dataset.name,
-        "method": method_of(one(context.parameters, "method")),
-        "target": target,
+        **asdict(request_of(context.parameters)),
     }
     try:
         answer = services.engine.call("predict_image", payload)

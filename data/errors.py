@@ -6,6 +6,7 @@ VitrineError            one clear line for a person; exit status 1
 ├── EngineUnavailable   no worker answers; what is cached still works
 ├── TaskFailed          a worker answered with an error of its own
 ├── JobCancelled        a person cancelled the job
+├── Cancelled           nobody waits for the answer any more
 ├── DiskFull            there is no room to write; what was written before is kept
 └── WorkspaceDamaged    something on disk is missing or does not match its digest
 """
@@ -13,6 +14,7 @@ VitrineError            one clear line for a person; exit status 1
 from collections.abc import Iterable
 
 __all__ = [
+    "Cancelled",
     "DiskFull",
     "EngineUnavailable",
     "InvalidInput",
@@ -51,6 +53,10 @@ class TaskFailed(VitrineError):
 
 class JobCancelled(VitrineError):
     """Raised inside a job at its next checkpoint after a person cancelled it."""
+
+
+class Cancelled(VitrineError):
+    """Raised inside a task for which nobody waits any more."""
 
 
 class DiskFull(VitrineError):

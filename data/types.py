@@ -16,6 +16,7 @@ __all__ = [
     "Architecture",
     "Dataset",
     "Explanation",
+    "ExplanationRequest",
     "FeedbackEvent",
     "FeedbackKind",
     "Job",
@@ -242,6 +243,29 @@ class Projection:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplanationRequest:
+    """What a person wants explained of an image, and how.
+
+    Attributes:
+        method: One of `inference.catalogue.EXPLANATIONS`.
+        target: The class to explain; None for the predicted one, whichever that is.
+        contrast: The class that it is held against ("why this and not that"); None for the class alone.
+        layers: Where to look, for methods that choose a layer; empty for the method's own choice.
+    """
+
+    method: str
+    target: str | None = None
+    contrast: str | None = None
+    layers: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, payload: Mapping[str, Any]) -> "ExplanationRequest":
+        """From plain values that JSON can carry, as `asdict` gives them; what is missing takes its default."""
+        known = {name: payload[name] for name in ("method", "target", "contrast") if name in payload}
+        return cls(**known, layers=tuple(payload.get("layers") or ()))
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """An attribution map and what it was computed for; the map itself lies in the cache under `key`.
 
@@ -250,7 +274,10 @@ class Explanation:
         prediction: Name of the class that the model gives.
         confidence: Probability of `prediction`, in [0, 1].
         target_probability: Probability of `target`, in [0, 1].
+        contrast: Name of the class that the explained one is held against; None for the class alone. The map is then
+            the explained class's minus this one's, and signed.
         layer: Where the map was taken.
+        facts: What the method knows of its own accuracy, by name; see `inference.explanations.Attribution`.
         shape: (H, W) of the map: the model's input resolution.
         trust: Evidence on the map by name; see `inference.explanations.evidence`.
     """
@@ -261,8 +288,10 @@ class Explanation:
     prediction: str
     confidence: float
     target_probability: float
+    contrast: str | None
     layer: str
     shape: tuple[int, int]
+    facts: Mapping[str, float]
     trust: Mapping[str, float]
     seconds: float
     cached: bool

@@ -6,12 +6,12 @@ proves it.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from data.cache import FileCache
 from data.errors import InvalidInput
 from data.text import lazy
-from data.types import Architecture, Explanation, LayerSummary, ModelVersion
+from data.types import Architecture, Explanation, ExplanationRequest, LayerSummary, ModelVersion
 from data.workspace import content_key
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
 ARCHITECTURE_CACHE = "architectures"
 EXPLANATION_CACHE = "explanations"
 _ARCHITECTURE_ALGORITHM = "architecture-1"
-_EXPLANATION_ALGORITHM = "explanation-1"
+_EXPLANATION_ALGORITHM = "explanation-2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +88,18 @@ def require_method(what: str, name: str, methods: Mapping[str, Method]) -> Metho
 
 
 def explanation_key(
-    version: ModelVersion, classes: Sequence[str], image_digest: str, method: str, target: str | None
+    version: ModelVersion,
+    classes: Sequence[str],
+    image_digest: str,
+    request: ExplanationRequest,
 ) -> str:
     """Under which key an explanation is cached; the same in every process.
 
     Args:
         classes: Names in the order of the logits, as `Run.classes` or `inference.prediction.class_names` gives them.
         image_digest: SHA-256 of the image file's bytes.
-        target: The class to explain; None for the predicted one, whichever that is.
     """
-    return content_key(_EXPLANATION_ALGORITHM, method, version.digest, list(classes), image_digest, target)
+    return content_key(_EXPLANATION_ALGORITHM, version.digest, list(classes), image_digest, asdict(request))
 
 
 def cached_explanation(cache: FileCache, key: str) -> Explanation | None:

@@ -16,9 +16,7 @@ from data.types import Explanation
 from layouts.parts import icon, outcome_badge
 
 __all__ = [
-    "BUSY",
     "DEFAULT",
-    "READY",
     "PanelIds",
     "evidence",
     "evidence_sentence",
@@ -34,8 +32,6 @@ __all__ = [
 
 # A select cannot show an option whose value is empty, so that "no choice" has a name of its own.
 DEFAULT = "(default)"
-READY = "picture-stage"
-BUSY = "picture-stage is-busy"
 # A drop in probability below this is no evidence either way: the random control alone varies about as much.
 _NOTICEABLE = 0.05
 _UNCHANGED = 0.005
@@ -47,7 +43,6 @@ class PanelIds:
 
     panel: str
     head: str
-    stage: str
     image: str
     map: str
     bars: str
@@ -70,8 +65,7 @@ def panel(ids: PanelIds, hidden: bool = False) -> Component:
                 role="status",
             ),
         ],
-        id=ids.stage,
-        className=READY,
+        className="picture-stage",
     )
     reading = html.Div(
         [

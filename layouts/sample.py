@@ -20,7 +20,6 @@ PANELS = {
     "a": PanelIds(
         panel=ids.SAMPLE_A,
         head=ids.SAMPLE_A_HEAD,
-        stage=ids.SAMPLE_A_STAGE,
         image=ids.SAMPLE_A_IMAGE,
         map=ids.SAMPLE_A_MAP,
         bars=ids.SAMPLE_A_BARS,
@@ -30,7 +29,6 @@ PANELS = {
     "b": PanelIds(
         panel=ids.SAMPLE_B,
         head=ids.SAMPLE_B_HEAD,
-        stage=ids.SAMPLE_B_STAGE,
         image=ids.SAMPLE_B_IMAGE,
         map=ids.SAMPLE_B_MAP,
         bars=ids.SAMPLE_B_BARS,

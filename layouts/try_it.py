@@ -18,7 +18,6 @@ ACCEPTED = "image/png,image/jpeg,image/webp"
 PANEL = PanelIds(
     panel=ids.TRY_PANEL,
     head=ids.TRY_HEAD,
-    stage=ids.TRY_STAGE,
     image=ids.TRY_IMAGE,
     map=ids.TRY_MAP,
     bars=ids.TRY_BARS,

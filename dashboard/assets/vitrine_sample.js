@@ -174,7 +174,6 @@
     setProps("try-result", { hidden: false });
     setProps("try-image", { src: image, className: look });
     setProps("try-map", { hidden: true });
-    setProps("try-stage", { className: "picture-stage is-busy" });
     ["try-head", "try-bars", "try-evidence"].forEach((part) => setProps(part, { children: null }));
   }
 

@@ -1,6 +1,7 @@
 """`explain`: one attribution map, with its evidence."""
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +14,14 @@ from dashboard.media import overlay
 from data.cache import FileCache
 from data.errors import InvalidInput, WorkspaceDamaged
 from data.samples import View
-from inference.catalogue import EXPLANATION_CACHE
+from data.types import ExplanationRequest
+from inference.catalogue import EXPLANATION_CACHE, EXPLANATIONS
 from inference.engine import EngineConfig
 from inference.tasks import run_interactive
 
 __all__ = ["register"]
+
+_INTERNAL = ("key", "target_probability")
 
 
 def register(app: typer.Typer) -> None:
@@ -30,9 +34,11 @@ def explain(
     dataset: DatasetArgument,
     model: ModelArgument,
     sample_id: Annotated[str, typer.Argument(help="The sample, as `predictions` names it.")],
-    method: Annotated[str, typer.Option(help="gradcam.")],
+    method: Annotated[str, typer.Option(help=f"One of {', '.join(EXPLANATIONS)}.")],
     out: Annotated[Path, typer.Option(help="A .npy file (float32, H×W) or a .png picture of the map.")],
     target: Annotated[str | None, typer.Option(help="Class to explain; default: the predicted one.")] = None,
+    contrast: Annotated[str | None, typer.Option(help="Explain why the target and not this class.")] = None,
+    layer: Annotated[list[str] | None, typer.Option(help="Where to look, for methods that choose a layer.")] = None,
 ) -> None:
     """Explain one prediction."""
     if out.suffix.lower() not in {".npy", ".png"}:
@@ -46,16 +52,14 @@ def explain(
         "row": services.samples.by_id(View(found), sample_id).sample.row,
         "model": version.model,
         "version": version.version,
-        "method": method,
-        "target": target,
+        **asdict(ExplanationRequest(method, target, contrast, tuple(layer or ()))),
     }
     # One map is computed sooner here than an engine is started for it.
     place = EngineConfig.of(services.workspace, terminal.settings).place
     facts = run_interactive("explain", place, payload).unwrap()
     _save(services.cache, facts["key"], out)
-    names = ("method", "target", "prediction", "confidence", "layer", "shape", "trust", "seconds", "cached")
     terminal.result(
-        {name: facts[name] for name in names},
+        {name: value for name, value in facts.items() if name not in _INTERNAL},
         f"{sample_id}: {facts['prediction']} at {facts['confidence']:.1%}; "
         f"{method} for {facts['target']} at {facts['layer']} written to {out}",
     )

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from inference.explanations.gradcam import gradcam
-from inference.explanations.protocol import Attribution, ExplanationMethod
+from inference.explanations.gradcam import GradCam
+from inference.explanations.protocol import Attribution, ExplanationMethod, Pulse, Question, unheard
 
-__all__ = ["METHODS", "Attribution", "ExplanationMethod"]
+__all__ = ["METHODS", "Attribution", "ExplanationMethod", "Pulse", "Question", "unheard"]
 
-METHODS: Mapping[str, ExplanationMethod] = {"gradcam": gradcam}
+_ALL: tuple[ExplanationMethod, ...] = (GradCam(),)
+METHODS: Mapping[str, ExplanationMethod] = {method.name: method for method in _ALL}

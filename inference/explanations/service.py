@@ -11,7 +11,7 @@ import numpy as np
 from data.cache import FileCache
 from data.errors import InvalidInput
 from data.images import decode
-from data.types import Explanation, ModelVersion
+from data.types import Explanation, ExplanationRequest, ModelVersion
 from data.workspace import Workspace
 from inference.catalogue import (
     EXPLANATION_CACHE,
@@ -20,13 +20,13 @@ from inference.catalogue import (
     explanation_key,
     require_method,
 )
-from inference.explanations import METHODS
+from inference.explanations import METHODS, Attribution, Pulse, Question, unheard
 from inference.explanations.evidence import deletion_check
-from inference.models import load
+from inference.models import LoadedModel, load
 from inference.prediction import predict
 from inference.preprocessing import to_array
 
-__all__ = ["explain"]
+__all__ = ["attribute", "explain"]
 
 
 def explain(
@@ -36,8 +36,8 @@ def explain(
     classes: Sequence[str],
     content: bytes,
     image_digest: str,
-    method: str,
-    target: str | None,
+    request: ExplanationRequest,
+    pulse: Pulse = unheard,
 ) -> Explanation:
     """Explains one class for one image; the map lies in the cache under the answer's key, as float32 (H, W) `.npy`.
 
@@ -45,16 +45,16 @@ def explain(
         classes: Names in the order of the logits, see `inference.prediction.class_names`.
         content: The image file's bytes.
         image_digest: SHA-256 of `content`.
-        target: The class to explain; None for the predicted one.
 
     Raises:
-        InvalidInput: The method or the target is unknown, or the method cannot work on this network.
+        InvalidInput: The method, a class or a layer is unknown, or the method cannot work on this network.
+        Cancelled: Nobody waits any more.
     """
-    require_method("method", method, EXPLANATIONS)
-    if target is not None and target not in classes:
-        raise InvalidInput.choice("target", target, classes)
-    asked = explanation_key(version, classes, image_digest, method, target)
-    known = cached_explanation(cache, asked)
+    require_method("method", request.method, EXPLANATIONS)
+    for what, name in (("target", request.target), ("contrast", request.contrast)):
+        if name is not None and name not in classes:
+            raise InvalidInput.choice(what, name, classes)
+    known = cached_explanation(cache, explanation_key(version, classes, image_digest, request))
     if known is not None:
         return known
     started = time.perf_counter()
@@ -62,23 +62,53 @@ def explain(
     image = to_array(decode(content), version.preprocessing)
     output = predict(loaded, image[None])
     best = int(output.logits[0].argmax())
-    explained = best if target is None else list(classes).index(target)
-    attribution = METHODS[method](loaded, image, explained)
+    explained = replace(request, target=classes[best] if request.target is None else request.target)
+    target = list(classes).index(str(explained.target))
+    contrast = None if request.contrast is None else list(classes).index(request.contrast)
+    attribution = attribute(loaded, image, explained, target, contrast, pulse)
+    values = attribution.values[0]
     explanation = Explanation(
-        key=explanation_key(version, classes, image_digest, method, classes[explained]),
-        method=method,
-        target=classes[explained],
+        key=explanation_key(version, classes, image_digest, explained),
+        method=request.method,
+        target=classes[target],
         prediction=classes[best],
         confidence=float(output.probabilities[0, best]),
-        target_probability=float(output.probabilities[0, explained]),
+        target_probability=float(output.probabilities[0, target]),
+        contrast=request.contrast,
         layer=attribution.layer,
-        shape=(attribution.values.shape[0], attribution.values.shape[1]),
-        trust=deletion_check(loaded, image, attribution.values, explained),
+        shape=(values.shape[0], values.shape[1]),
+        facts={name: float(found[0]) for name, found in attribution.facts.items()},
+        trust=deletion_check(loaded, image, values, target),
         seconds=time.perf_counter() - started,
         cached=False,
     )
-    _keep(cache, explanation, attribution.values, asked)
+    _keep(cache, explanation, values, explanation_key(version, classes, image_digest, request))
     return explanation
+
+
+def attribute(
+    loaded: LoadedModel,
+    image: np.ndarray,
+    request: ExplanationRequest,
+    target: int,
+    contrast: int | None,
+    pulse: Pulse = unheard,
+) -> Attribution:
+    """The map of one image; against another class, the difference of the two classes' maps.
+
+    Args:
+        image: (C, H, W) float32, the network's input.
+        target, contrast: Indices of logits.
+
+    Raises:
+        InvalidInput: The classes are the same, or the method cannot work on this network.
+    """
+    if contrast == target:
+        raise InvalidInput(f"contrast {request.contrast!r} is the explained class itself; choose another class")
+    asked = [target] if contrast is None else [target, contrast]
+    images = np.repeat(image[None], len(asked), axis=0)
+    found = METHODS[request.method](loaded, Question(images, asked, request.layers), pulse)
+    return found if contrast is None else replace(found, values=found.values[:1] - found.values[1:])
 
 
 def _keep(cache: FileCache, explanation: Explanation, values: np.ndarray, asked: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from data.errors import InvalidInput, NotFound, VitrineError
 from data.images import decode
 from data.samples import View
+from data.types import ExplanationRequest
 from inference.explanations.service import explain as explain_image
 from inference.models import load
 from inference.neighbours import nearest
@@ -24,10 +25,10 @@ _WARM_MODELS = 4
 def explain(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
     """Explains a sample; returns the fields of `data.types.Explanation`.
 
-    Payload: dataset, row, model, version, method, target (None for the predicted class).
+    Payload: dataset, row, model, version, and the fields of `data.types.ExplanationRequest`.
 
     Raises:
-        InvalidInput: The method or the target is not known, or the method cannot work on this network.
+        InvalidInput: The method, a class or a layer is unknown, or the method cannot work on this network.
         NotFound: There is no such dataset, sample or version.
     """
     dataset = context.datasets.get(payload["dataset"])
@@ -40,8 +41,7 @@ def explain(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any
         class_names(version, dataset),
         context.datasets.read(dataset.name, sample),
         sample.digest,
-        payload["method"],
-        payload["target"],
+        ExplanationRequest.of(payload),
     )
     return asdict(explanation)
 
@@ -50,7 +50,7 @@ def predict_image(context: WorkerContext, payload: Mapping[str, Any]) -> dict[st
     """Predicts an uploaded image and explains the prediction.
 
     Payload: upload (digest of the PNG in the cache), model, version, dataset (for the names of the classes, may be
-    None), method, target (None for the predicted class).
+    None), and the fields of `data.types.ExplanationRequest`.
 
     Returns:
         {"probabilities": [[class, probability], …] of the five most probable, in order, "explanation": {…} or None,
@@ -76,8 +76,7 @@ def predict_image(context: WorkerContext, payload: Mapping[str, Any]) -> dict[st
             classes,
             content,
             payload["upload"],
-            payload["method"],
-            payload["target"],
+            ExplanationRequest.of(payload),
         )
         explanation, refused = asdict(explained), None
     except InvalidInput as error:  # a network without a grid, for instance, predicts all the same

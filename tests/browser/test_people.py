@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.browser_world import HALF, NEW, Visit, draw_lasso, places_in_plot
 from tests.browser.conftest import NewVisit
@@ -45,7 +45,6 @@ def test_two_people_at_once_keep_their_own_view(visits: NewVisit) -> None:
     expect(bob.locator("#sample-standing")).to_contain_text("by Bob")
     expect(bob.get_by_label("Dataset", exact=True)).to_have_value("garden")
 
-    expect(ada.locator(".is-busy")).to_have_count(0)
     ada.go_back()
     expect(ada.locator("#browse-summary strong")).to_have_text(wrong)
     expect(ada.get_by_label("Dataset", exact=True)).to_have_value("digits")
@@ -86,7 +85,31 @@ def test_an_address_shows_a_colleague_the_same(visits: NewVisit) -> None:
     name = first.inner_text()
     colleague.keyboard.press("ArrowRight")
     expect(first).not_to_have_text(name)
-    expect(colleague.locator(".is-busy")).to_have_count(0)
     colleague.go_back()
     expect(theirs).to_have_text(heading.inner_text())
     expect(colleague).to_have_url(page.url)
+
+
+def test_a_sample_can_be_left_while_it_is_explained(visit: Visit) -> None:
+    page = visit.open(f"/browse?dataset=digits&model={NEW}")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        """Answers everything but the explanation."""
+        if "sample-a-map.src" in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/_dash-update-component*", hold)
+    page.locator(".sample-card").first.click()
+    expect(page.locator("#sample-a .picture-busy")).to_be_visible()
+    page.go_back()
+    expect(page.locator(".sample-card").first).to_be_visible()
+    for route in held:
+        route.continue_()
+    page.unroute("**/_dash-update-component*")
+
+    page.locator(".sample-card").first.click()
+    expect(page.locator("#sample-a-map")).to_be_visible()
+    expect(page.locator("#sample-a .picture-busy")).to_be_hidden()

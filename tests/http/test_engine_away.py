@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from data.samples import View
-from data.types import Explanation, JobState
+from data.types import Explanation, ExplanationRequest, JobState
 from inference.catalogue import EXPLANATION_CACHE, explanation_key
 from inference.client import EngineClient
 
@@ -33,9 +33,11 @@ def _keep_explanation(site: Any, target: str) -> str:
     (digest,) = [
         found.sample.digest for found in services.samples.rows(view, range(36)) if found.sample.sample_id == SAMPLE
     ]
-    key = explanation_key(version, services.runs.find("garden", "net", 2).classes, digest, "gradcam", target)
+    key = explanation_key(
+        version, services.runs.find("garden", "net", 2).classes, digest, ExplanationRequest("gradcam", target)
+    )
     trust = {"deletion_drop": 0.6, "random_drop": 0.1}
-    explanation = Explanation(key, "gradcam", target, target, 0.9, 0.9, "body", (8, 8), trust, 0.01, False)
+    explanation = Explanation(key, "gradcam", target, target, 0.9, 0.9, None, "body", (8, 8), {}, trust, 0.01, False)
     values = io.BytesIO()
     np.save(values, np.eye(8, dtype=np.float32))
     services.cache.put(EXPLANATION_CACHE, key, ".npy", values.getvalue())

@@ -12,7 +12,9 @@ from layouts.judging import QUICK_KEYS, class_buttons, quick_keys
 
 
 def explanation(probability: float = 0.97, **trust: float) -> Explanation:
-    return Explanation("ab" * 16, "gradcam", "7", "7", 0.97, probability, "block3", (8, 8), trust, 0.004, False)
+    return Explanation(
+        "ab" * 16, "gradcam", "7", "7", 0.97, probability, None, "block3", (8, 8), {}, trust, 0.004, False
+    )
 
 
 def text(component: Any) -> str:

@@ -1,4 +1,5 @@
 from collections import OrderedDict
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,9 +11,8 @@ from torch import Tensor, nn
 from data.errors import InvalidInput
 from data.types import ModelVersion, Preprocessing
 from inference import catalogue
-from inference.explanations import METHODS
+from inference.explanations import METHODS, Attribution, Question
 from inference.explanations.evidence import deletion_check
-from inference.explanations.gradcam import gradcam
 from inference.layers import inspect_network
 from inference.models import LoadedModel
 from inference.vision import torchvision  # noqa: F401  before timm imports it by itself
@@ -73,6 +73,11 @@ def by_full_gradient(network: nn.Module, layer: str, image: np.ndarray, target: 
     grid = F.relu((gradient.mean((2, 3), keepdim=True) * kept[0]).sum(1, keepdim=True))
     scaled = F.interpolate(grid, size=image.shape[1:], mode="bilinear", align_corners=False)
     return scaled[0, 0].detach().numpy()
+
+
+def gradcam(model: LoadedModel, image: np.ndarray, target: int) -> Attribution:
+    found = METHODS["gradcam"](model, Question(image[None], [target]))
+    return replace(found, values=found.values[0])
 
 
 def noise(size: int = 16, channels: int = 3) -> np.ndarray:

@@ -18,11 +18,11 @@ from data.models import ModelStore
 from data.runs import RunStore
 from data.samples import SampleTables, View
 from data.sources import open_source
-from data.types import Dataset, ModelVersion
+from data.types import Dataset, ExplanationRequest, ModelVersion
 from data.workspace import Workspace
 from inference import index, models
 from inference.catalogue import EXPLANATION_CACHE, cached_explanation, explanation_key
-from inference.explanations.gradcam import gradcam
+from inference.explanations import METHODS, Question
 from inference.explanations.service import explain
 from inference.neighbours import nearest
 from inference.prediction import predict
@@ -189,35 +189,49 @@ def test_an_explanation_is_computed_once_and_found_by_its_content(world: World) 
     digest = "ab" * 32
 
     def ask(target: str | None) -> object:
-        return explain(world.workspace, cache, world.version, classes, content, digest, "gradcam", target)
+        return explain(
+            world.workspace, cache, world.version, classes, content, digest, ExplanationRequest("gradcam", target)
+        )
 
-    first = explain(world.workspace, cache, world.version, classes, content, digest, "gradcam", None)
+    first = explain(
+        world.workspace, cache, world.version, classes, content, digest, ExplanationRequest("gradcam", None)
+    )
     assert (first.target, first.prediction, first.layer, first.shape) == ("red", "red", "0", (4, 4))
     assert first.confidence == first.target_probability > 0.9
     assert set(first.trust) == {"deletion_drop", "random_drop"}
     assert all(type(value) is float for value in first.trust.values())
     assert not first.cached
     for target in (None, "red"):
-        key = explanation_key(world.version, classes, digest, "gradcam", target)
+        key = explanation_key(world.version, classes, digest, ExplanationRequest("gradcam", target))
         found = cached_explanation(cache, key)
         assert found == ask(target)
         assert found is not None
         assert (found.key, found.cached, found.seconds) == (first.key, True, first.seconds)
-    other = explain(world.workspace, cache, world.version, classes, content, digest, "gradcam", "blue")
+    other = explain(
+        world.workspace, cache, world.version, classes, content, digest, ExplanationRequest("gradcam", "blue")
+    )
     assert (other.target, other.prediction, other.cached) == ("blue", "red", False)
     path = cache.get(EXPLANATION_CACHE, first.key, ".npy")
     assert path is not None
     loaded = models.load(world.workspace, world.version)
     image = to_array(Image.open(world.pictures / "test/red/000.png"), world.version.preprocessing)
     stored = np.load(path, allow_pickle=False)
-    assert np.array_equal(stored, gradcam(loaded, image, 1).values)
+    assert np.array_equal(stored, METHODS["gradcam"](loaded, Question(image[None], [1])).values[0])
     assert predict(loaded, image[None]).probabilities[0, 1] == np.float32(first.confidence)
 
 
 def test_a_map_that_was_evicted_is_computed_again(world: World) -> None:
     cache = FileCache(world.workspace.cache, 10**6)
     content = (world.pictures / "test/red/000.png").read_bytes()
-    arguments = (world.workspace, cache, world.version, world.version.classes, content, "cd" * 32, "gradcam", "red")
+    arguments = (
+        world.workspace,
+        cache,
+        world.version,
+        world.version.classes,
+        content,
+        "cd" * 32,
+        ExplanationRequest("gradcam", "red"),
+    )
     first = explain(*arguments)
     cache.path(EXPLANATION_CACHE, first.key, ".npy").unlink()
     assert not explain(*arguments).cached
@@ -227,13 +241,36 @@ def test_a_map_that_was_evicted_is_computed_again(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "target", "text"),
-    [("gradcam", "pink", "target 'pink' is not known"), ("magic", "red", "allowed: gradcam")],
+    ("request_", "text"),
+    [
+        (ExplanationRequest("gradcam", "pink"), "target 'pink' is not known"),
+        (ExplanationRequest("gradcam", contrast="pink"), "contrast 'pink' is not known"),
+        (ExplanationRequest("gradcam", "red", "red"), "is the explained class itself"),
+        (ExplanationRequest("gradcam", layers=("body",)), "'body' is no layer of the network"),
+        (ExplanationRequest("magic"), "allowed: gradcam"),
+    ],
 )
-def test_unknown_methods_and_targets_are_refused(world: World, method: str, target: str, text: str) -> None:
+def test_what_cannot_be_explained_is_refused(world: World, request_: ExplanationRequest, text: str) -> None:
     cache = FileCache(world.workspace.cache, 10**6)
+    content = (world.pictures / "test/red/000.png").read_bytes()
     with pytest.raises(InvalidInput, match=text):
-        explain(world.workspace, cache, world.version, world.version.classes, b"", "ab" * 32, method, target)
+        explain(world.workspace, cache, world.version, world.version.classes, content, "ab" * 32, request_)
+
+
+def test_a_contrast_is_the_difference_of_two_maps(world: World) -> None:
+    cache = FileCache(world.workspace.cache, 10**6)
+    content = (world.pictures / "test/red/000.png").read_bytes()
+
+    def values(target: str, contrast: str | None) -> np.ndarray:
+        request = ExplanationRequest("gradcam", target, contrast)
+        found = explain(world.workspace, cache, world.version, world.version.classes, content, "ab" * 32, request)
+        path = cache.get(EXPLANATION_CACHE, found.key, ".npy")
+        assert path is not None
+        loaded: np.ndarray = np.load(path, allow_pickle=False)
+        return loaded
+
+    assert np.array_equal(values("red", "blue"), values("red", None) - values("blue", None))
+    assert values("red", "blue").any()
 
 
 def test_a_network_that_knows_other_things_is_indexed_and_never_right_or_wrong(world: World) -> None:
