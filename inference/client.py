@@ -6,20 +6,21 @@ call goes on with the next engine as long as its time lasts.
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 from uuid import uuid4
 
-from data.errors import EngineUnavailable
+from data.errors import Cancelled, EngineUnavailable
 from data.workspace import Workspace, content_key
 from inference.dask_setup import import_distributed
 from inference.engine_files import EngineAddress, EngineLock
+from inference.errands import Answer, Errands
 from inference.task_errors import as_vitrine_error, is_connection_lost
-from inference.tasks import INTERACTIVE_PRIORITY, Outcome, Place, run_interactive
+from inference.tasks import INTERACTIVE_PRIORITY, PROGRESS_TOPIC, Outcome, Place, run_interactive
 
-__all__ = ["EngineClient"]
+__all__ = ["Answer", "EngineClient"]
 
 _GRACE = 3.0  # seconds in which a dead engine may be replaced
 _CONNECT_TIMEOUT = 5.0
@@ -37,6 +38,13 @@ class _Connection:
     def running(self) -> bool:
         return bool(self.client.status == "running")
 
+    def hear(self, event: tuple[float, Mapping[str, Any]]) -> None:
+        """Takes down how far a task is; called by the scheduler's events."""
+        _time, told = event
+        for flight in list(self.flights.values()):
+            if flight.future.key == told["task"]:
+                flight.share = float(told["share"])
+
 
 @dataclass
 class _Flight:
@@ -45,6 +53,7 @@ class _Flight:
     future: Any
     ended: threading.Event
     waiting: int = 0
+    share: float | None = None
 
 
 class EngineClient:
@@ -57,8 +66,28 @@ class EngineClient:
         self._flying = threading.Lock()
         self._session = uuid4().hex[:8]
         self._numbers = count()
+        self._errands = Errands(self.call)
 
-    def call(self, task: str, payload: Mapping[str, Any], timeout: float = 30.0) -> Any:
+    def ask(self, task: str, payload: Mapping[str, Any]) -> Answer:
+        """What is known of a task now, for pages that look after it; see `inference.errands`.
+
+        Raises:
+            VitrineError: As `call`.
+        """
+        return self._errands.ask(task, payload)
+
+    def leave(self, task: str, payload: Mapping[str, Any]) -> None:
+        """Drops a task that was asked for; see `inference.errands`."""
+        self._errands.leave(task, payload)
+
+    def call(
+        self,
+        task: str,
+        payload: Mapping[str, Any],
+        timeout: float = 30.0,
+        wanted: Callable[[], bool] = lambda: True,
+        hear: Callable[[float], None] = lambda _share: None,
+    ) -> Any:
         """Has a worker do a task of `inference.tasks.TASKS` and waits for its value.
 
         Equal calls at the same time are done once. Failures are not remembered.
@@ -66,8 +95,11 @@ class EngineClient:
         Args:
             payload: Plain values that JSON can carry.
             timeout: Seconds after which the caller stops waiting.
+            wanted: Asked now and then; the caller also stops when it is false.
+            hear: Told which share of the work is done, in [0, 1], now and then, where the task says so.
 
         Raises:
+            Cancelled: It was not wanted any more.
             EngineUnavailable: No engine, or no answer in time.
             TaskFailed: The task ended in an unexpected error.
             VitrineError: Whatever the task raised on purpose, of its own class.
@@ -80,7 +112,7 @@ class EngineClient:
             if flight is None:
                 continue
             try:
-                if self._landed(connection, flight, deadline):
+                if self._landed(connection, flight, deadline, wanted, hear):
                     error = flight.future.exception(timeout=_SLICE)
                     if error is None:
                         outcome: Outcome = flight.future.result(timeout=max(deadline - time.monotonic(), _SLICE))
@@ -92,6 +124,8 @@ class EngineClient:
                     raise EngineUnavailable(_late(task, timeout)) from error
             finally:
                 self._leave(connection, key, flight)
+            if not wanted():
+                raise Cancelled(f"Nobody waits for task {task} any more")
             if time.monotonic() >= deadline:
                 raise EngineUnavailable(_late(task, timeout))
 
@@ -107,6 +141,7 @@ class EngineClient:
 
     def close(self) -> None:
         """Leaves the engine; the next call connects anew."""
+        self._errands.close()
         with self._connecting:
             self._drop()
 
@@ -175,11 +210,20 @@ class EngineClient:
             flight.waiting += 1
             return flight
 
-    def _landed(self, connection: _Connection, flight: _Flight, deadline: float) -> bool:
-        """Waits until the task ended (True), or the connection or the time did (False)."""
-        while (left := deadline - time.monotonic()) > 0 and connection.running:
+    def _landed(
+        self,
+        connection: _Connection,
+        flight: _Flight,
+        deadline: float,
+        wanted: Callable[[], bool],
+        hear: Callable[[float], None],
+    ) -> bool:
+        """Waits until the task ended (True), or the connection, the time or the wish for it did (False)."""
+        while (left := deadline - time.monotonic()) > 0 and connection.running and wanted():
             if flight.ended.wait(min(_SLICE, left)):
                 return True
+            if flight.share is not None:
+                hear(flight.share)
         return False
 
     def _leave(self, connection: _Connection, key: str, flight: _Flight) -> None:
@@ -206,7 +250,9 @@ def _open(address: EngineAddress, timeout: float) -> _Connection | None:
         client = distributed.Client(address.address, security=security, set_as_default=False, timeout=timeout)
     except (OSError, TimeoutError):
         return None
-    return _Connection(address, client)
+    connection = _Connection(address, client)
+    client.subscribe_topic(PROGRESS_TOPIC, connection.hear)
+    return connection
 
 
 def _late(task: str, timeout: float) -> str:

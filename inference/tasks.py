@@ -32,6 +32,7 @@ __all__ = [
     "COMPILED_METHODS",
     "COMPILE_RESOURCE",
     "INTERACTIVE_PRIORITY",
+    "PROGRESS_TOPIC",
     "TASKS",
     "WORKER_NUMBER",
     "Outcome",
@@ -60,6 +61,8 @@ TASKS: Mapping[str, str] = {
     "worker_state": "inference.worker.state:worker_state",
 }
 INTERACTIVE_PRIORITY = 10
+PROGRESS_TOPIC = "vitrine-progress"
+"""Events in which a task tells how far it is: {"task": its key, "share": in [0, 1]}."""
 BATCH_EXECUTOR = "batch"
 BATCH_RESOURCE = "batch"
 WORKER_NUMBER = "VITRINE_WORKER_NUMBER"

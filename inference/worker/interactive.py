@@ -14,6 +14,7 @@ from inference.neighbours import nearest
 from inference.prediction import class_names, predict
 from inference.preprocessing import to_array
 from inference.tasks import WorkerContext
+from inference.worker.pulse import task_pulse
 
 __all__ = ["explain", "neighbours", "predict_image", "warm_up"]
 
@@ -42,6 +43,7 @@ def explain(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any
         context.datasets.read(dataset.name, sample),
         sample.digest,
         ExplanationRequest.of(payload),
+        task_pulse(),
     )
     return asdict(explanation)
 
@@ -77,6 +79,7 @@ def predict_image(context: WorkerContext, payload: Mapping[str, Any]) -> dict[st
             content,
             payload["upload"],
             ExplanationRequest.of(payload),
+            task_pulse(),
         )
         explanation, refused = asdict(explained), None
     except InvalidInput as error:  # a network without a grid, for instance, predicts all the same

@@ -5,8 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.browser_world import HALF, NEW, Visit, draw_lasso, places_in_plot
+from tests.browser.browser_world import HALF, NEW, PATIENCE, Visit, draw_lasso, places_in_plot
 from tests.browser.conftest import NewVisit
+from tests.serving import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -76,7 +77,7 @@ def test_an_address_shows_a_colleague_the_same(visits: NewVisit) -> None:
     expect(colleague.get_by_label("Colour by")).to_have_value("outcome")
     expect(colleague.get_by_label("Split")).to_have_value("test")
     expect(colleague.locator("#embedding-graph .nsewdrag")).to_be_visible()
-    assert colleague.evaluate(_CAMERA) == page.evaluate(_CAMERA)
+    until(lambda: colleague.evaluate(_CAMERA) == page.evaluate(_CAMERA), PATIENCE / 1000)
 
     # Into a sample and on to the next of the selection, then back: the selection is still there.
     colleague.locator("#embedding-panel .sample-card").first.click()
