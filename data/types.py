@@ -16,6 +16,7 @@ __all__ = [
     "Architecture",
     "Dataset",
     "Explanation",
+    "ExplanationChoices",
     "ExplanationRequest",
     "FeedbackEvent",
     "FeedbackKind",
@@ -263,6 +264,30 @@ class ExplanationRequest:
         """From plain values that JSON can carry, as `asdict` gives them; what is missing takes its default."""
         known = {name: payload[name] for name in ("method", "target", "contrast") if name in payload}
         return cls(**known, layers=tuple(payload.get("layers") or ()))
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationChoices:
+    """What can be chosen when a version is explained.
+
+    Attributes:
+        unsuited: For each method why it cannot work on this network; empty if it can.
+        layers: Names of the layers with a grid of features, in the order in which an image passes through them; of
+            layers that give the same grid of features to each other, the outermost.
+        attention: Names of the layers in which tokens attend to each other, likewise.
+        heads: How many heads each of them has; 0 where there is none.
+    """
+
+    unsuited: Mapping[str, str]
+    layers: tuple[str, ...]
+    attention: tuple[str, ...]
+    heads: int
+
+    @classmethod
+    def of(cls, payload: Mapping[str, Any]) -> "ExplanationChoices":
+        """From plain values that JSON can carry, as `asdict` gives them."""
+        layers, attention = tuple(payload["layers"]), tuple(payload["attention"])
+        return cls(dict(payload["unsuited"]), layers, attention, int(payload["heads"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,79 +1,38 @@
-"""What can be computed, for people to choose from, and under which key it is cached. Without torch, for the web.
-
-The registries of the workers (`inference.explanations`, `inference.projections`) have exactly these names; a test
-proves it.
-"""
+"""What can be computed, and under which key it is cached. Without torch, for the web."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from data.cache import FileCache
 from data.errors import InvalidInput
-from data.text import lazy
-from data.types import Architecture, Explanation, ExplanationRequest, LayerSummary, ModelVersion
+from data.types import Architecture, Explanation, ExplanationChoices, ExplanationRequest, LayerSummary, ModelVersion
 from data.workspace import content_key
+from inference.methods import EXPLANATIONS, FAMILIES, PROJECTIONS, Method
 
 __all__ = [
     "ARCHITECTURE_CACHE",
+    "CHOICES_CACHE",
     "EXPLANATIONS",
     "EXPLANATION_CACHE",
+    "FAMILIES",
     "PROJECTIONS",
     "Method",
     "architecture_key",
     "cached_architecture",
+    "cached_choices",
     "cached_explanation",
+    "choices_key",
     "explanation_key",
     "require_method",
 ]
 
 ARCHITECTURE_CACHE = "architectures"
+CHOICES_CACHE = "choices"
 EXPLANATION_CACHE = "explanations"
 _ARCHITECTURE_ALGORITHM = "architecture-1"
+_CHOICES_ALGORITHM = "choices-1"
 _EXPLANATION_ALGORITHM = "explanation-2"
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """A method as people meet it.
-
-    Attributes:
-        name: As on the command line and in URLs.
-        title, note: For people; pass them through `data.text.gettext` where they are shown.
-        signed: Whether a map has negative values that mean something.
-    """
-
-    name: str
-    title: str
-    note: str
-    signed: bool = False
-
-
-EXPLANATIONS: Mapping[str, Method] = {
-    method.name: method
-    for method in (
-        Method(
-            "gradcam",
-            lazy("Grad-CAM"),
-            lazy("Where the last feature maps speak for the class. Coarse, fast, and a good first look."),
-        ),
-    )
-}
-PROJECTIONS: Mapping[str, Method] = {
-    method.name: method
-    for method in (
-        Method(
-            "umap",
-            lazy("UMAP"),
-            lazy("Keeps neighbours together: clusters mean something, the distances between them little."),
-        ),
-        Method(
-            "pca",
-            lazy("PCA"),
-            lazy("The two directions of greatest variance: distances are true, fine structure is lost."),
-        ),
-    )
-}
 
 
 def require_method(what: str, name: str, methods: Mapping[str, Method]) -> Method:
@@ -137,3 +96,19 @@ def cached_architecture(cache: FileCache, version: ModelVersion) -> Architecture
         return None
     layers = (LayerSummary(**{**layer, "shape": tuple(layer["shape"])}) for layer in stored["layers"])
     return Architecture(tuple(layers), stored["total"])
+
+
+def choices_key(version: ModelVersion) -> str:
+    """Under which key it is cached what can be chosen when a version is explained."""
+    return content_key(_CHOICES_ALGORITHM, version.digest, version.explain_layer, list(EXPLANATIONS))
+
+
+def cached_choices(cache: FileCache, version: ModelVersion) -> ExplanationChoices | None:
+    """What can be chosen when the version is explained, if a worker has found it out before."""
+    facts = cache.get(CHOICES_CACHE, choices_key(version), ".json")
+    if facts is None:
+        return None
+    try:
+        return ExplanationChoices.of(json.loads(facts.read_bytes()))
+    except (OSError, ValueError):  # evicted in this very moment, or left half-written by a power failure
+        return None

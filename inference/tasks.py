@@ -48,6 +48,7 @@ TASKS: Mapping[str, str] = {
     "add_dataset": "inference.worker.datasets:add",
     "architecture": "inference.worker.describing:architecture",
     "explain": "inference.worker.interactive:explain",
+    "explanation_choices": "inference.worker.describing:explanation_choices",
     "index_shard": "inference.worker.indexing:index_shard",
     "merge_run": "inference.worker.indexing:merge",
     "neighbours": "inference.worker.interactive:neighbours",
