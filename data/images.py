@@ -27,8 +27,12 @@ from PIL import (
 )
 
 from data.errors import InvalidInput
+from data.jpeg import plain_jpeg, plain_size
 
-__all__ = ["MAX_BYTES", "MAX_PIXELS", "SUFFIXES", "Probe", "decode", "probe", "read_bounded", "resolve"]
+__all__ = [
+    *("MAX_BYTES", "MAX_PIXELS", "SUFFIXES"),
+    *("Probe", "decode", "decode_fast", "probe", "read_bounded", "resolve"),
+]
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 64 * 2**20
@@ -133,6 +137,19 @@ def decode(content: bytes | Path, at_least: int | None = None) -> Image.Image:
         raise InvalidInput(_reason(error)) from error
 
 
+def decode_fast(content: bytes) -> Image.Image | np.ndarray:
+    """As `decode`, for bulk work: where it is cheaper, the same pixels without an image around them.
+
+    Returns:
+        (H, W, 3) uint8 in RGB for a small plain JPEG, see `data.jpeg`; for all else what `decode` returns.
+
+    Raises:
+        InvalidInput: As `decode`.
+    """
+    pixels = plain_jpeg(_bounded(content))
+    return decode(content) if pixels is None else pixels
+
+
 def probe(content: bytes | Path) -> Probe:
     """Reads an image once, to learn its size and digest and whether all of it can be decoded.
 
@@ -140,6 +157,14 @@ def probe(content: bytes | Path) -> Probe:
         InvalidInput: As `decode` would; the text is the reason in one line.
     """
     data = read_bounded(content) if isinstance(content, Path) else _bounded(content)
+    size = plain_size(data)
+    if size is None or plain_jpeg(data, reduced=True) is None:
+        size = _checked_size(data)
+    return Probe(*size, hashlib.sha256(data).hexdigest())
+
+
+def _checked_size(data: bytes) -> tuple[int, int]:
+    """(width, height) of an image that was decoded to the end, as it is shown."""
     image = _open(data)
     try:
         if image.format in ("JPEG", "MPO"):
@@ -154,7 +179,7 @@ def probe(content: bytes | Path) -> Probe:
         raise InvalidInput(_reason(error)) from error
     if turn in (_TURNS[5], _TURNS[6], _TURNS[7], _TURNS[8]):
         width, height = height, width
-    return Probe(width, height, hashlib.sha256(data).hexdigest())
+    return width, height
 
 
 def read_bounded(path: Path) -> bytes:

@@ -21,7 +21,7 @@ from PIL import Image
 
 from data.datasets import DatasetStore
 from data.errors import InvalidInput, WorkspaceDamaged
-from data.images import decode
+from data.images import decode_fast
 from data.runs import RunStore
 from data.types import PRECISIONS, Dataset, ModelVersion, Run, Sample
 from data.workspace import content_key
@@ -223,9 +223,9 @@ def _predict(loaded: LoadedModel, batch: np.ndarray, precision: str) -> list[Out
     return _predict(loaded, batch[:half], precision) + _predict(loaded, batch[half:], precision)
 
 
-def _decode(datasets: DatasetStore, dataset: str, sample: Sample) -> Image.Image:
+def _decode(datasets: DatasetStore, dataset: str, sample: Sample) -> Image.Image | np.ndarray:
     try:
-        return decode(datasets.read(dataset, sample))
+        return decode_fast(datasets.read(dataset, sample))
     except InvalidInput as error:
         raise WorkspaceDamaged(f"{sample.sample_id} of {dataset}: {error}") from error
 

@@ -32,12 +32,20 @@ def to_input_image(image: Image.Image, preprocessing: Preprocessing) -> Image.Im
     return _crop_centre(resized, preprocessing.image_size)
 
 
-def to_pixels(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
+def to_pixels(image: Image.Image | np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     """What the network's input is made of, before values are scaled and normalised.
+
+    Args:
+        image: A picture, or its pixels, (H, W, 3) uint8 in RGB; those that have the network's size are not copied.
 
     Returns:
         (H, W, C) uint8.
     """
+    if isinstance(image, np.ndarray):
+        size = preprocessing.image_size
+        if image.shape == (size, size, len(preprocessing.mean)) and preprocessing.resize == size:
+            return image
+        image = Image.fromarray(image)
     pixels = np.asarray(to_input_image(image, preprocessing))
     return pixels[..., None] if pixels.ndim == 2 else pixels
 

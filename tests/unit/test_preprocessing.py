@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -7,7 +8,7 @@ from PIL import Image
 
 from data.types import INTERPOLATIONS, Preprocessing
 from inference.adapters.torchvision import TorchvisionAdapter
-from inference.preprocessing import to_array, to_input_image
+from inference.preprocessing import to_array, to_input_image, to_pixels
 from inference.vision import torchvision
 
 transforms = pytest.importorskip("torchvision.transforms")
@@ -76,3 +77,13 @@ def test_what_people_are_shown_is_what_the_network_sees() -> None:
     assert (shown.mode, shown.size) == ("RGB", (32, 32))
     plain = to_array(noise(60, 90), Preprocessing(32, 40, (0.0,) * 3, (1.0,) * 3))
     assert np.array_equal(np.asarray(shown), np.rint(plain.transpose(1, 2, 0) * 255))
+
+
+@pytest.mark.parametrize("squash", [False, True])
+@pytest.mark.parametrize(("size", "sides"), list(product([(32, 32), (33, 47), (5, 7)], [(32, 32), (32, 40), (40, 32)])))
+@pytest.mark.parametrize("statistics", [RGB, ((0.5,), (0.25,))])
+def test_bare_pixels_are_treated_as_the_picture_that_they_are(size, sides, statistics, squash):
+    image, p = noise(*size), replace(Preprocessing(*sides, *statistics), squash=squash)
+    pixels = to_pixels(image, p)
+    assert pixels.shape == (sides[0], sides[0], len(statistics[0]))
+    assert np.array_equal(to_pixels(np.asarray(image), p), pixels)
