@@ -1,6 +1,7 @@
 """Models: gathers what the register knows of a version, and has a worker list the layers of its network."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, no_update
@@ -9,8 +10,9 @@ from callbacks.context import Parameters, one
 from callbacks.guard import guarded
 from callbacks.services import Services
 from data.errors import VitrineError
-from data.types import ModelVersion, Run
+from data.types import Dataset, ModelVersion, Run
 from inference.catalogue import cached_architecture
+from inference.class_names import unscored
 from layouts import ids
 from layouts.architecture import architecture_head, architecture_tree, not_described
 from layouts.models import Measured, no_models, version_card, version_list
@@ -40,7 +42,8 @@ def register(app: Dash, services: Services) -> None:
             runs[run.reference].append(run)
         kept = {"dataset": one(state or {}, "dataset")}
         listed = version_list(versions, runs, version.reference, kept)
-        return version_card(version, measured(version, runs)), listed, False
+        datasets = {dataset.name: dataset for dataset in services.datasets.list()}
+        return version_card(version, measured(version, runs, datasets)), listed, False
 
     @app.callback(
         Output(ids.MODELS_ARCHITECTURE, "children"),
@@ -87,8 +90,15 @@ def chosen_version(services: Services, versions: list[ModelVersion], parameters:
     return max(versions, key=lambda version: version.created_at, default=None)
 
 
-def measured(version: ModelVersion, runs: dict[str, list[Run]]) -> list[Measured]:
-    """The version's runs, newest first, each with a version of the same model to compare it with."""
+def measured(
+    version: ModelVersion, runs: Mapping[str, Sequence[Run]], datasets: Mapping[str, Dataset]
+) -> list[Measured]:
+    """The version's runs, newest first, each with a version of the same model to compare it with.
+
+    Args:
+        runs: Of all versions, by their references.
+        datasets: By their names.
+    """
     found = []
     for run in runs.get(version.reference, []):
         others = [
@@ -99,5 +109,7 @@ def measured(version: ModelVersion, runs: dict[str, list[Run]]) -> list[Measured
         ]
         # The nearest one before it, else the nearest after it.
         others.sort(key=lambda other: (other.version > version.version, abs(other.version - version.version)))
-        found.append(Measured(run, others[0].reference if others else None))
+        known = datasets.get(run.dataset) if run.accuracy is None else None
+        reason = unscored(version, known) if known else None
+        found.append(Measured(run, others[0].reference if others else None, reason))
     return found

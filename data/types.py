@@ -29,6 +29,7 @@ __all__ = [
     "Quarantined",
     "Run",
     "Sample",
+    "Unscored",
     "parse_model_reference",
 ]
 
@@ -115,7 +116,7 @@ class ModelVersion:
     Attributes:
         arch: As given on the command line, `torchvision:resnet18` for instance.
         classes: Names in the order of the logits; empty if unknown (then the dataset's are taken, see
-            `inference.prediction.class_names`).
+            `inference.class_names.class_names`).
         parameters: How many numbers the network learns.
         outputs: How many logits.
         embedding_dim: Width of the embedding.
@@ -197,7 +198,7 @@ class Run:
     Attributes:
         id: Content key of the run, see `inference.index.run_id`; hexadecimal.
         classes: Names in the order of the probabilities.
-        accuracy: Over all labelled samples, in [0, 1]; None without labels.
+        accuracy: Over all labelled samples, in [0, 1]; None where nothing says what is right, see `Unscored`.
         split_accuracy: The same by split.
         seconds: Wall-clock time that the indexing took; of one that was interrupted, reckoned from its last part.
         precision: Of the arithmetic, one of `PRECISIONS`.
@@ -223,6 +224,21 @@ class Run:
     def reference(self) -> str:
         """`model@version` of the version that was run."""
         return f"{self.model}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """Why a run has no accuracy: its classes and the labels have no name in common.
+
+    Attributes:
+        outputs: Of the model version.
+        named: Whether they have names of their own.
+        classes: How many classes the dataset's labels know; 0 without labels.
+    """
+
+    outputs: int
+    named: bool
+    classes: int
 
 
 @dataclass(frozen=True, slots=True)

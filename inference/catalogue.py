@@ -55,7 +55,7 @@ def explanation_key(
     """Under which key an explanation is cached; the same in every process.
 
     Args:
-        classes: Names in the order of the logits, as `Run.classes` or `inference.prediction.class_names` gives them.
+        classes: Names in the order of the logits, as `Run.classes` or `inference.class_names.class_names` gives them.
         image_digest: SHA-256 of the image file's bytes.
     """
     return content_key(_EXPLANATION_ALGORITHM, version.digest, list(classes), image_digest, asdict(request))

@@ -25,9 +25,10 @@ from data.images import decode_fast
 from data.runs import RunStore
 from data.types import PRECISIONS, Dataset, ModelVersion, Run, Sample
 from data.workspace import content_key
+from inference.class_names import class_names, comparable
 from inference.devices import memory_bytes
 from inference.models import LoadedModel, load
-from inference.prediction import Output, class_names, comparable, predict_pixels, table
+from inference.prediction import Output, predict_pixels, table
 from inference.preprocessing import to_pixels
 
 __all__ = ["Shard", "index_shard", "merge", "plan", "run_id", "shards_of"]

@@ -9,12 +9,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from data.errors import EngineUnavailable
 from data.text import lazy
 from data.types import Job, Run
+from inference.class_names import unscored
 from inference.engine import Engine
 from inference.job_progress import JobProgress
 from inference.task_errors import as_vitrine_error
@@ -146,6 +147,7 @@ def index(work: Work) -> dict[str, Any]:
         progress.log(
             f"{run.precision}: {changed:g} of {samples:g} classes differ from fp32, probabilities by up to {most:.2g}"
         )
+    reason = unscored(work.context.models.resolve(run.reference), work.context.datasets.get(run.dataset))
     return {
         "run": run.id,
         "samples": run.samples,
@@ -153,6 +155,7 @@ def index(work: Work) -> dict[str, Any]:
         "seconds": run.seconds,
         "images_per_second": rate,
         "cached": processed == 0,
+        **({"unscored": asdict(reason)} if reason else {}),
     }
 
 

@@ -9,10 +9,11 @@ from dash.development.base_component import Component
 
 from data.text import gettext as _
 from data.text import lazy, ngettext
-from data.types import Job, JobState
+from data.types import Job, JobState, Unscored
 from layouts import ids
 from layouts.parts import empty_state, icon, number, page_header, percent
 from layouts.shell import KIND_TITLES
+from layouts.unscored import unscored_words
 
 __all__ = [
     "ACTIVE_SECONDS",
@@ -203,6 +204,8 @@ def outcome(job: Job) -> str:
         words.append(f"{result['model']}@{result['version']}")
     if result.get("cached") is True:
         words.append(_("was there already"))
+    if result.get("unscored"):
+        words.append(unscored_words(Unscored(**result["unscored"])))
     return " · ".join(words)
 
 

@@ -10,9 +10,10 @@ from dash.development.base_component import Component
 
 from data.text import gettext as _
 from data.text import ngettext
-from data.types import ModelVersion, Run
+from data.types import ModelVersion, Run, Unscored
 from layouts import ids
 from layouts.parts import empty_state, icon, link, number, page_header, percent
+from layouts.unscored import unscored_words
 
 __all__ = ["Measured", "layout", "no_models", "version_card", "version_list"]
 
@@ -27,10 +28,12 @@ class Measured:
 
     Attributes:
         other: The reference of a version to compare with on this dataset, the one before it if there is one.
+        unscored: Why it has no accuracy there.
     """
 
     run: Run
     other: str | None
+    unscored: Unscored | None = None
 
 
 def layout(**parameters: Any) -> Component:
@@ -218,17 +221,20 @@ def _measured(version: ModelVersion, measured: Sequence[Measured]) -> Component:
     titles = [(_("Dataset"), ""), *((split, "figures") for split in splits), (_("all"), "figures")]
     titles += [(_("Samples"), "figures"), (_("Open"), "")]
     head = [html.Th(title, scope="col", className=style) for title, style in titles]
-    return html.Div(
-        html.Table(
-            [
-                html.Caption(_("Accuracy on each dataset"), className="visually-hidden"),
-                html.Thead(html.Tr(head)),
-                html.Tbody([_measurement(one, splits) for one in measured]),
-            ],
-            className="table table-sm version-table",
-        ),
-        className="table-responsive",
+    table = html.Table(
+        [
+            html.Caption(_("Accuracy on each dataset"), className="visually-hidden"),
+            html.Thead(html.Tr(head)),
+            html.Tbody([_measurement(one, splits) for one in measured]),
+        ],
+        className="table table-sm version-table",
     )
+    reasons = [
+        html.P([html.Strong(one.run.dataset), " ", unscored_words(one.unscored)], className="quiet")
+        for one in measured
+        if one.unscored
+    ]
+    return html.Div([html.Div(table, className="table-responsive"), *reasons])
 
 
 def _measurement(one: Measured, splits: Sequence[str]) -> Component:

@@ -14,6 +14,8 @@ from data.runs import projection_file
 from data.samples import View
 from data.types import PRECISIONS, Job, JobState, Run
 from inference.catalogue import PROJECTIONS, require_method
+from inference.class_names import unscored
+from layouts.unscored import unscored_words
 
 __all__ = ["register", "require_run", "run_of"]
 
@@ -52,8 +54,10 @@ def index(
         result = finish_job(terminal, "index", wanted | lower, f"Indexing {dataset}").result or {}
         run = services.runs.get(result["run"])
     seconds = time.monotonic() - started
-    unknown = "accuracy unknown: classes and labels have no name in common" if found.classes else "no labels"
-    accuracy = unknown if run.accuracy is None else f"accuracy {run.accuracy:.2%}"
+    reason = unscored(version, found)
+    if reason:
+        terminal.note(unscored_words(reason))
+    accuracy = "accuracy unknown" if run.accuracy is None else f"accuracy {run.accuracy:.2%}"
     terminal.result(
         {
             "run": run.id,

@@ -71,8 +71,8 @@ class Terminal:
         Console(highlight=False, soft_wrap=True).print(table)
 
     def note(self, text: str) -> None:
-        """Says something on the way."""
-        self.errors.print(text, markup=False)
+        """Says something on the way, on one line however long it is."""
+        self.errors.print(text, markup=False, soft_wrap=True)
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Report]:

@@ -20,7 +20,7 @@ def plan(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
         {"run", "shards": [[start, stop], …], in the order of their numbers}
 
     Raises:
-        InvalidInput: The version's classes are the labels in another spelling, see `prediction.class_names`.
+        InvalidInput: The version's classes are the labels in another spelling, see `inference.class_names`.
     """
     dataset, version = _subject(context, payload)
     shards = index.shards_of(version, dataset)

@@ -8,10 +8,11 @@ from data.errors import InvalidInput, NotFound, VitrineError
 from data.images import decode
 from data.samples import View
 from data.types import ExplanationRequest
+from inference.class_names import class_names
 from inference.explanations.service import explain as explain_image
 from inference.models import load
 from inference.neighbours import nearest
-from inference.prediction import class_names, predict
+from inference.prediction import predict
 from inference.preprocessing import to_array
 from inference.tasks import WorkerContext
 from inference.worker.pulse import task_pulse

@@ -29,6 +29,9 @@ def colours():
         network[0].weight.copy_(torch.eye(3).view(3, 3, 1, 1))
         network[4].weight.copy_(torch.eye(3) * 9)
     return network
+
+def four():
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 4))
 """
 CLASSES = ("red", "green", "blue")
 EVENT = {
@@ -208,3 +211,19 @@ def test_failures_are_one_line_and_misunderstandings_status_2(indexed: CommandLi
     assert "exists with other content" in indexed.refused("dataset", "add", "pictures", "--source", "digits")
     done = indexed.run("index", "pictures", "--json")
     assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_model_without_class_names_that_fit_is_indexed_and_the_reason_told(indexed: CommandLine) -> None:
+    arguments = ("--arch", "factory:net.py:four", "--weights", "none", "--image-size", "8")
+    indexed.result("model", "add", "four", *arguments)
+    for cached in (False, True):
+        done = indexed.run("index", "pictures", "four", "--json")
+        found = json.loads(done.stdout)
+        assert (found["samples"], found["accuracy"], found["cached"]) == (9, None, cached)
+        told = [line for line in done.stderr.splitlines() if line.startswith("Accuracy is unknown")]
+        assert told == [
+            "Accuracy is unknown because the model names none of its 4 outputs and the dataset has 3 classes: "
+            "predictions read “class 0” and so on. Add the model with --classes to name them."
+        ]
+    newest = indexed.result("jobs", "list")["jobs"][0]
+    assert newest["result"]["unscored"] == {"outputs": 4, "named": False, "classes": 3}

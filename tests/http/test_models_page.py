@@ -1,11 +1,15 @@
 """The Models page over HTTP."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from data.types import Architecture, LayerSummary
+from plotly.utils import PlotlyJSONEncoder
+
+from callbacks.models import measured
+from data.types import Architecture, LayerSummary, Unscored
 from inference.catalogue import ARCHITECTURE_CACHE, architecture_key
+from layouts.models import version_card
 
 
 def show(site: Any, **parameters: str) -> dict[str, Any]:
@@ -28,6 +32,16 @@ def test_a_version_tells_what_it_is_and_how_good(site: Any) -> None:
     assert '"href": "/browse?dataset=garden&model=net@2"' in card
     assert '"href": "/compare?dataset=garden&model=net@1&other=net@2"' in card
     assert shown["models-architecture-box"]["hidden"] is False
+
+
+def test_a_run_without_accuracy_says_why(site: Any) -> None:
+    services = site.services
+    nameless = replace(services.models.get("net", 2), classes=(), outputs=1000)
+    run = replace(services.runs.find("garden", "net", 2), accuracy=None)
+    found = measured(nameless, {"net@2": [run]}, {"garden": services.datasets.get("garden")})
+    assert [one.unscored for one in found] == [Unscored(1000, False, 3)]
+    card = json.dumps(version_card(nameless, found), cls=PlotlyJSONEncoder)
+    assert "names none of its 1,000 outputs and the dataset has 3 classes" in card
 
 
 def test_the_list_leads_to_every_version_and_marks_the_one_shown(site: Any) -> None:

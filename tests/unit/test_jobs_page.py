@@ -1,14 +1,14 @@
 """What a job's card says."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from plotly.utils import PlotlyJSONEncoder
 
-from data.types import Job, JobState
+from data.types import Job, JobState, Unscored
 from layouts import ids
 from layouts.jobs import duration, job_cards, outcome, progress_words, summary
 
@@ -92,6 +92,19 @@ def test_an_outcome_shows_the_figures_that_there_are() -> None:
     assert outcome(replace(RUNNING, result=result)) == "1,797 samples · accuracy 93.49 % · 612 images/s"
     assert outcome(replace(RUNNING, result={"cached": True})) == "was there already"
     assert outcome(RUNNING) == ""
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (Unscored(1000, False, 10), "the model names none of its 1,000 outputs and the dataset has 10 classes"),
+        (Unscored(10, True, 10), "have no name in common"),
+        (Unscored(10, True, 0), "the dataset has no labels"),
+    ],
+)
+def test_an_outcome_without_accuracy_says_why(reason: Unscored, words: str) -> None:
+    result = {"samples": 300, "accuracy": None, "unscored": asdict(reason)}
+    assert words in outcome(replace(RUNNING, result=result))
 
 
 def test_the_summary_counts_states_and_is_silent_without_jobs() -> None:

@@ -10,9 +10,10 @@ from torch import nn
 
 from data.errors import InvalidInput
 from data.runs import SHARD_SCHEMA
-from data.types import Dataset, ModelVersion, Preprocessing
+from data.types import Dataset, ModelVersion, Preprocessing, Unscored
+from inference.class_names import class_names, comparable, unscored
 from inference.models import LoadedModel
-from inference.prediction import Output, class_names, comparable, predict, predict_pixels, softmax, table
+from inference.prediction import Output, predict, predict_pixels, softmax, table
 from inference.preprocessing import to_array
 
 
@@ -58,6 +59,22 @@ def test_a_network_that_knows_other_things_is_welcome_and_never_right_or_wrong()
     assert class_names(version(tuple("abcde"), 5), dataset("cat", "dog")) == tuple("abcde")
     assert not comparable(tuple("abcde"), dataset("cat", "dog"))
     assert comparable(("dog", "car"), dataset("cat", "dog"))
+
+
+@pytest.mark.parametrize(
+    ("classes", "outputs", "labels", "reason"),
+    [
+        ((), 1000, ("cat", "dog"), Unscored(1000, False, 2)),
+        ((), 2, ("cat", "dog"), None),
+        (("car", "bus"), 2, ("cat", "dog"), Unscored(2, True, 2)),
+        (("car", "dog"), 2, ("cat", "dog"), None),
+        (("cat", "dog"), 2, (), Unscored(2, True, 0)),
+    ],
+)
+def test_it_is_known_why_there_is_no_accuracy(
+    classes: tuple[str, ...], outputs: int, labels: tuple[str, ...], reason: Unscored | None
+) -> None:
+    assert unscored(version(classes, outputs), dataset(*labels)) == reason
 
 
 def test_labels_in_another_spelling_are_refused_because_nobody_means_that() -> None:
