@@ -16,7 +16,7 @@ from data.samples import Row
 from data.selections import Selection
 from data.text import gettext as _
 from layouts import ids
-from layouts.browse import COMPARED_TITLES, PAGE_SIZES, Chip, Summary, chips, columns, pager, summary
+from layouts.browse import COMPARED_TITLES, PAGE_SIZES, Chip, Summary, chips, columns, pager, sorts, summary
 from layouts.filters import FEEDBACK_TITLES
 from layouts.metadata import metadata_controls
 from layouts.parts import empty_state, gallery, icon, thumb_url
@@ -64,35 +64,40 @@ def register(app: Dash, services: Services) -> None:
 
     @app.callback(
         Output(ids.BROWSE_SPLIT, "options"),
+        Output(ids.BROWSE_SPLIT_BOX, "hidden"),
         Output(ids.BROWSE_LABEL, "options"),
         Output(ids.BROWSE_PREDICTION, "options"),
         Input(ids.BROWSE_FILTERS, "id"),
         State(ids.BROWSE_STATE, "data"),
     )
-    @guarded(outputs=3)
+    @guarded(outputs=4)
     def offer(_shown: str, state: dict[str, Any]) -> tuple[Any, ...]:
         context = resolve(services, {**state, "lasso": "", "text": ""})
         classes = sorted(
             {*context.dataset.classes, *(context.run.classes if context.run else ())}, key=_natural(context)
         )
         splits = [{"label": f"{name} ({count:,})", "value": name} for name, count in context.dataset.splits.items()]
-        return splits, list(context.dataset.classes), classes
+        none = not splits and not context.selection.splits
+        return splits, none, list(context.dataset.classes), classes
 
     @app.callback(
         Output(ids.BROWSE_METADATA_BOX, "children"),
         Output(ids.BROWSE_METADATA_NAMES, "data"),
         Output(ids.BROWSE_GRID, "columnDefs"),
+        Output(ids.BROWSE_SORT, "options"),
         Input(ids.BROWSE_FILTERS, "id"),
         State(ids.BROWSE_STATE, "data"),
     )
-    @guarded(outputs=3, show=-1)
+    @guarded(outputs=4, show=-1)
     def offer_metadata(_shown: str, state: dict[str, Any] | None) -> tuple[Any, ...]:
         context = resolve(services, state)
         offered, more = offered_columns(services, context.dataset)
+        splits = bool(context.dataset.splits)
         if not offered:
-            return (no_update,) * 3
+            return no_update, no_update, no_update if splits else columns(splits=False), no_update
         names = [column.name for column in offered]
-        return metadata_controls(offered, more, context.selection.to_parameters()), names, columns(names)
+        controls = metadata_controls(offered, more, context.selection.to_parameters())
+        return controls, names, columns(names, splits), sorts(names, context.selection.sort_metadata)
 
     _register_clientside(app)
 

@@ -19,7 +19,7 @@ __all__ = ["active_metadata", "grid_values", "offered_columns", "sample_metadata
 def offered_columns(services: Services, dataset: Dataset) -> tuple[list[Column], int]:
     """The dataset's first columns with what is in them, and how many more there are."""
     found = [
-        Column(summary.column.name, summary.column.kind, summary.choices, summary.low, summary.high)
+        Column(summary.column.name, summary.column.kind, summary.missing, summary.choices, summary.low, summary.high)
         for summary in metadata_summaries(services.samples, View(dataset), MAX_COLUMNS)
     ]
     return found, len(metadata_columns(services.workspace, dataset.name)) - len(found)
@@ -39,6 +39,8 @@ def active_metadata(asked: Sequence[MetadataFilter]) -> list[tuple[str, tuple[Me
             parts.append((words, replace(one, contains="")))
         if one.low is not None or one.high is not None:
             parts.append((_bounds(one), replace(one, low=None, high=None)))
+        if one.missing:
+            parts.append((_("{name}: missing", name=name), replace(one, missing=False)))
         for words, rest in parts:
             kept = (rest,) if rest.to_parameters() else ()
             found.append((words, (*asked[:place], *kept, *asked[place + 1 :])))

@@ -35,6 +35,16 @@ class MetadataColumn:
         """The column as SQL names it, whatever signs its name holds."""
         return 's."' + self.name.replace('"', '""') + '"'
 
+    @property
+    def missing(self) -> str:
+        """The SQL of whether a sample has no value; NaN is none."""
+        absent = f"{self.sql} IS NULL"
+        if self.kind is not ColumnKind.NUMBER:
+            return absent
+        # Not `isnan`: the file's statistics know of no NaN, so DuckDB would hold it for false of every row.
+        value = f"{self.sql}::DOUBLE"
+        return f"({absent} OR (NOT isfinite({value}) AND {value} <> 'inf'::DOUBLE AND {value} <> '-inf'::DOUBLE))"
+
 
 def metadata_columns(workspace: Workspace, dataset: str) -> tuple[MetadataColumn, ...]:
     """The columns in the table's order.

@@ -22,6 +22,7 @@ class ColumnSummary:
 
     Attributes:
         known: Samples that have a value; a finite one, in a number column.
+        missing: Samples that have none; NaN is none, infinity is one.
         distinct: How many different values there are.
         choices: (value, samples) of each value of a text or boolean column, the most frequent first; empty where
             there are more than `MAX_CHOICES`, or long ones. Booleans are `True` and `False`.
@@ -30,6 +31,7 @@ class ColumnSummary:
 
     column: MetadataColumn
     known: int
+    missing: int
     distinct: int
     choices: tuple[tuple[str | bool, int], ...] = ()
     low: float | None = None
@@ -64,21 +66,22 @@ def metadata_values(tables: SampleTables, view: View, rows: Sequence[int]) -> li
 def _summary(tables: SampleTables, view: View, column: MetadataColumn) -> ColumnSummary:
     question = tables.question(view, _EVERYTHING)
     question.use("s")
+    missing = f"count(*) FILTER (WHERE {column.missing})"
     if column.kind is ColumnKind.NUMBER:
-        question.conditions.append(f"isfinite({column.sql}::DOUBLE)")
-        asked = f"count({column.sql}), count(DISTINCT {column.sql}), min({column.sql}), max({column.sql})"
-        known, distinct, low, high = tables.ask(question, f"SELECT {asked} {question.source()}")[0]
-        return ColumnSummary(column, known, distinct, (), _number(low), _number(high))
-    statement = f"SELECT count({column.sql}), count(DISTINCT {column.sql}) {question.source()}"
-    known, distinct = tables.ask(question, statement)[0]
+        finite = f"CASE WHEN isfinite({column.sql}::DOUBLE) THEN {column.sql} END"
+        asked = f"{missing}, count({finite}), count(DISTINCT {finite}), min({finite}), max({finite})"
+        absent, known, distinct, low, high = tables.ask(question, f"SELECT {asked} {question.source()}")[0]
+        return ColumnSummary(column, known, absent, distinct, (), _number(low), _number(high))
+    statement = f"SELECT {missing}, count({column.sql}), count(DISTINCT {column.sql}) {question.source()}"
+    absent, known, distinct = tables.ask(question, statement)[0]
     if not 0 < distinct <= MAX_CHOICES:
-        return ColumnSummary(column, known, distinct)
+        return ColumnSummary(column, known, absent, distinct)
     question.conditions.append(f"{column.sql} IS NOT NULL")
     statement = f"SELECT {column.sql} AS value, count(*) AS samples {question.source()} GROUP BY 1 ORDER BY 2 DESC, 1"
     choices = tuple((value, samples) for value, samples in tables.ask(question, statement))
     if any(isinstance(value, str) and not 0 < len(value) <= _LONGEST_CHOICE for value, _samples in choices):
-        return ColumnSummary(column, known, distinct)
-    return ColumnSummary(column, known, distinct, choices)
+        return ColumnSummary(column, known, absent, distinct)
+    return ColumnSummary(column, known, absent, distinct, choices)
 
 
 def _number(value: float | None) -> float | None:

@@ -139,6 +139,7 @@ def build_question(workspace: Workspace, view: View, selection: Selection) -> Qu
             not have, or asks a metadata column for what its kind does not know.
     """
     question = Question(_files(workspace, view))
+    columns: tuple[MetadataColumn, ...] = ()
     for name, values in (
         ("split", selection.splits),
         ("label", selection.labels),
@@ -160,39 +161,53 @@ def build_question(workspace: Workspace, view: View, selection: Selection) -> Qu
     if selection.text:
         question.conditions.append(f"contains(lower({question.column('sample_id')}), lower($text))")
         question.parameters["text"] = selection.text
-    if selection.metadata:
+    if selection.metadata or selection.sort_metadata is not None:
         columns = metadata_columns(workspace, view.dataset.name)
         question.use("s")
         for place, asked in enumerate(selection.metadata):
             _ask_metadata(question, metadata_column(columns, asked.column), asked, f"metadata{place}")
+    question.order = _order(question, selection, columns)
+    return question
+
+
+def _order(question: Question, selection: Selection, columns: tuple[MetadataColumn, ...]) -> str:
+    """What stands behind ORDER BY. Equal values keep the dataset's order both ways, so that pages never overlap."""
     direction = "DESC" if selection.descending else "ASC"
     if selection.sort == "row":
-        question.order = f"{question.row()} {direction}"
-    else:
-        # Equal values keep the dataset's order in both directions, so that pages never overlap.
-        question.order = f"{question.column(selection.sort)} {direction} NULLS LAST, {question.row()}"
-    return question
+        return f"{question.row()} {direction}"
+    name = selection.sort_metadata
+    if name is None:
+        return f"{question.column(selection.sort)} {direction} NULLS LAST, {question.row()}"
+    column = metadata_column(columns, name)
+    # NaN, to SQL the largest number, is no value and comes last too.
+    value = f"CASE WHEN {column.missing} THEN NULL ELSE {column.sql} END"
+    return f"{value} {direction} NULLS LAST, {question.row()}"
 
 
 def _ask_metadata(question: Question, column: MetadataColumn, asked: MetadataFilter, name: str) -> None:
     """Adds what is asked of one column; `name` begins the names of its parameters."""
     _refuse_misfits(column, asked)
+    wanted = []
     if asked.values and column.kind is ColumnKind.BOOLEAN:
-        question.conditions.append(f"{column.sql} = ANY(${name}_values::BOOLEAN[])")
+        wanted.append(f"{column.sql} = ANY(${name}_values::BOOLEAN[])")
         question.parameters[f"{name}_values"] = [value == YES for value in asked.values]
     elif asked.values:
-        question.conditions.append(f"{column.sql} = ANY(${name}_values)")
+        wanted.append(f"{column.sql} = ANY(${name}_values)")
         question.parameters[f"{name}_values"] = list(asked.values)
     if asked.contains:
-        question.conditions.append(f"contains(lower({column.sql}), lower(${name}_text))")
+        wanted.append(f"contains(lower({column.sql}), lower(${name}_text))")
         question.parameters[f"{name}_text"] = asked.contains
     if asked.low is not None or asked.high is not None:
         # The file's statistics know of no NaN, so DuckDB would hold any other condition for true of it.
-        question.conditions.append(f"isfinite({column.sql}::DOUBLE)")
+        wanted.append(f"isfinite({column.sql}::DOUBLE)")
     for sign, part, bound in ((">=", "low", asked.low), ("<=", "high", asked.high)):
         if bound is not None:
-            question.conditions.append(f"{column.sql} {sign} ${name}_{part}::DOUBLE")
+            wanted.append(f"{column.sql} {sign} ${name}_{part}::DOUBLE")
             question.parameters[f"{name}_{part}"] = bound
+    condition = " AND ".join(wanted)
+    if asked.missing:
+        condition = f"({condition}) OR {column.missing}" if condition else column.missing
+    question.conditions.append(f"({condition})")
 
 
 def _refuse_misfits(column: MetadataColumn, asked: MetadataFilter) -> None:

@@ -13,7 +13,7 @@ from typing import Self
 
 from data.errors import InvalidInput
 
-__all__ = ["MAX_POLYGON", "SORTS", "Lasso", "MetadataFilter", "Outcome", "Selection", "short_number"]
+__all__ = ["MAX_POLYGON", "METADATA_PREFIX", "SORTS", "Lasso", "MetadataFilter", "Outcome", "Selection", "short_number"]
 
 MAX_POLYGON = 200
 SORTS = ("row", "sample_id", "label", "split", "prediction", "confidence", "margin", "entropy", "loss")
@@ -68,13 +68,14 @@ class Lasso:
 class MetadataFilter:
     """What is asked of one metadata column; which parts make sense is a question of the column's kind.
 
-    The URL carries the parts as `meta.NAME`, `has.NAME`, `min.NAME` and `max.NAME`.
+    The URL carries the parts as `meta.NAME`, `has.NAME`, `min.NAME`, `max.NAME` and `no.NAME`.
 
     Attributes:
         column: Name of the column, as the source gives it.
         values: Allowed values, `yes` and `no` for booleans; empty means any.
         contains: Part of the text, in any case.
         low, high: Bounds of a number, both included; None for no bound. Infinity and NaN are within none.
+        missing: Samples without a value belong to it too, and where nothing else is asked, they alone.
     """
 
     column: str
@@ -82,6 +83,7 @@ class MetadataFilter:
     contains: str = ""
     low: float | None = None
     high: float | None = None
+    missing: bool = False
 
     @classmethod
     def parse_all(cls, parameters: Mapping[str, str | Sequence[str] | None]) -> tuple[Self, ...]:
@@ -107,6 +109,7 @@ class MetadataFilter:
                 contains=(_one(parameters, f"has.{name}") or "")[:_MAX_TEXT],
                 low=_number(parameters, f"min.{name}"),
                 high=_number(parameters, f"max.{name}"),
+                missing=_one(parameters, f"no.{name}") == "1",
             )
             for name in sorted(names)
         )
@@ -121,6 +124,8 @@ class MetadataFilter:
         for name, bound in (("min", self.low), ("max", self.high)):
             if bound is not None:
                 parameters[f"{name}.{self.column}"] = short_number(bound)
+        if self.missing:
+            parameters[f"no.{self.column}"] = "1"
         return parameters
 
 
@@ -136,7 +141,7 @@ class Selection:
         text: Part of the sample_id, in any case.
         feedback: `any`, `none`, or a feedback kind that stands on the sample.
         metadata: What is asked of metadata columns, ordered by their names, each once.
-        sort: A column of `SORTS`.
+        sort: A column of `SORTS`, or `meta.NAME` for a metadata column.
         descending: The order of `sort`.
     """
 
@@ -178,9 +183,14 @@ class Selection:
             feedback=_allowed("feedback", feedback, FEEDBACK) if feedback else None,
             metadata=MetadataFilter.parse_all(parameters),
             lasso=Lasso.parse(lasso) if lasso else None,
-            sort=_allowed("sort", sort, SORTS),
+            sort=sort if _by_metadata(sort) else _allowed("sort", sort, SORTS),
             descending=_one(parameters, "descending") == "1",
         )
+
+    @property
+    def sort_metadata(self) -> str | None:
+        """The metadata column whose values order the samples, if one does."""
+        return self.sort.removeprefix(METADATA_PREFIX) if _by_metadata(self.sort) else None
 
     def to_parameters(self) -> dict[str, str | list[str]]:
         """The URL parameters that give this selection back; those at their default are left out."""
@@ -210,13 +220,18 @@ class Selection:
 
 COMPARED = ("fixed", "broken", "both_right", "both_wrong")
 FEEDBACK = ("any", "none", "confirm", "relabel", "flag", "comment")
-_METADATA_PREFIXES = ("meta.", "has.", "min.", "max.")
+METADATA_PREFIX = "meta."
+_METADATA_PREFIXES = (METADATA_PREFIX, "has.", "min.", "max.", "no.")
 
 
 def short_number(value: float) -> str:
     """The shortest text that reads back as the same number."""
     short = f"{value:g}"
     return short if float(short) == value else repr(value)
+
+
+def _by_metadata(sort: str) -> bool:
+    return sort.startswith(METADATA_PREFIX) and len(METADATA_PREFIX) < len(sort) <= len(METADATA_PREFIX) + _MAX_TEXT
 
 
 def _one(parameters: Mapping[str, str | Sequence[str] | None], name: str) -> str | None:

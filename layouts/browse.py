@@ -14,10 +14,10 @@ from data.text import gettext as _
 from data.text import lazy, ngettext
 from layouts import ids
 from layouts.filters import filters
-from layouts.metadata import grid_columns
+from layouts.metadata import grid_columns, sort_options
 from layouts.parts import grid_words, icon, number, page_header, percent
 
-__all__ = ["PAGE_SIZES", "Chip", "Summary", "chips", "columns", "layout", "pager", "summary"]
+__all__ = ["PAGE_SIZES", "Chip", "Summary", "chips", "columns", "layout", "pager", "sorts", "summary"]
 
 PAGE_SIZES = {"s": 120, "m": 60, "l": 24}
 SORT_TITLES = {
@@ -205,7 +205,7 @@ def _toolbar(selection: Selection, view: str, size: str) -> Component:
             dbc.Select(
                 id=ids.BROWSE_SORT,
                 value=selection.sort,
-                options=[{"label": _(title), "value": value} for value, title in SORT_TITLES.items()],
+                options=sorts([], selection.sort_metadata),
                 size="sm",
             ),
             dbc.Label(_("Direction"), html_for=ids.BROWSE_DESCENDING, className="visually-hidden"),
@@ -260,9 +260,23 @@ def _segments(control: str, value: str, label: str, options: Sequence[tuple[str,
     )
 
 
-def columns(metadata: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The table's columns; those of the metadata stand before the feedback."""
-    own = [{"field": name, "headerName": _(title) if title else "", **options} for name, title, options in _COLUMNS]
+def sorts(metadata: Sequence[str], chosen: str | None) -> list[dict[str, str]]:
+    """The orders to choose from, by the columns of the metadata too; see `layouts.metadata.sort_options`."""
+    own = [{"label": _(title), "value": value} for value, title in SORT_TITLES.items()]
+    return own + sort_options(metadata, chosen)
+
+
+def columns(metadata: Sequence[str] = (), splits: bool = True) -> list[dict[str, Any]]:
+    """The table's columns; those of the metadata stand before the feedback.
+
+    Args:
+        splits: Whether the dataset has any.
+    """
+    own = [
+        {"field": name, "headerName": _(title) if title else "", **options}
+        for name, title, options in _COLUMNS
+        if splits or name != "split"
+    ]
     return [*own[:-1], *grid_columns(metadata), own[-1]]
 
 

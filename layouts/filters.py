@@ -66,7 +66,9 @@ def filters(selection: Selection) -> Component:
                     id=ids.BROWSE_SPLIT, value=list(selection.splits), options=list(selection.splits), inline=True
                 ),
             ],
+            id=ids.BROWSE_SPLIT_BOX,
             className="field",
+            hidden=not selection.splits,  # until the dataset turns out to have some
         ),
         _classes(_("Label"), ids.BROWSE_LABEL, selection.labels),
         _classes(_("Prediction"), ids.BROWSE_PREDICTION, selection.predictions),

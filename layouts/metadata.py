@@ -9,12 +9,13 @@ import dash_bootstrap_components as dbc
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from data.selections import METADATA_PREFIX
 from data.text import gettext as _
 from data.text import lazy, ngettext
 from layouts import ids
 from layouts.parts import field, number
 
-__all__ = ["DROPDOWN_WORDS", "MAX_COLUMNS", "Column", "grid_columns", "metadata_controls", "value_text"]
+__all__ = ["DROPDOWN_WORDS", "MAX_COLUMNS", "Column", "grid_columns", "metadata_controls", "sort_options", "value_text"]
 
 MAX_COLUMNS = 24
 DROPDOWN_WORDS = {
@@ -34,12 +35,14 @@ class Column:
 
     Attributes:
         kind: `text`, `number` or `boolean`.
+        missing: How many samples have no value.
         choices: (value, samples) pairs; empty where a text column has too many values to list.
         low, high: Of a number column; None without any number.
     """
 
     name: str
     kind: str
+    missing: int = 0
     choices: tuple[tuple[str | bool, int], ...] = ()
     low: float | None = None
     high: float | None = None
@@ -57,17 +60,42 @@ def metadata_controls(
     if not columns:
         return []
     shown: list[Component] = [html.H3(_("Metadata"), className="side-title")]
-    shown += [_control(place, column, parameters) for place, column in enumerate(columns)]
     if more:
-        words = ngettext("{count} more column is not offered here", "{count} more columns are not offered here", more)
+        words = ngettext(
+            "These are the first {shown} columns; {count} more is shown on the page of each sample.",
+            "These are the first {shown} columns; {count} more are shown on the page of each sample.",
+            more,
+            shown=len(columns),
+        )
         shown.append(html.P(words, className="quiet"))
+    for place, column in enumerate(columns):
+        shown.append(_control(place, column, parameters))
+        asked = f"no.{column.name}" in parameters
+        if column.missing or asked:
+            shown.append(_missing(place, column, asked))
     return shown
+
+
+def sort_options(names: Sequence[str], chosen: str | None = None) -> list[dict[str, str]]:
+    """The choices that order samples by a metadata column.
+
+    Args:
+        chosen: The column of the present order, offered in any case.
+    """
+    listed = dict.fromkeys([*names, *([chosen] if chosen is not None else [])])
+    return [{"label": _("Metadata: {name}", name=name), "value": f"{METADATA_PREFIX}{name}"} for name in listed]
 
 
 def grid_columns(names: Sequence[str]) -> list[dict[str, Any]]:
     """The table's columns. Their fields are places, since a name may hold signs that the table takes for a path."""
     return [
-        {"field": f"metadata{place}", "headerName": name, "sortable": False, "minWidth": 90, "flex": 1}
+        {
+            "field": f"metadata{place}",
+            "colId": f"{METADATA_PREFIX}{name}",  # what the address calls this order
+            "headerName": name,
+            "minWidth": 90,
+            "flex": 1,
+        }
         for place, name in enumerate(names)
     ]
 
@@ -120,6 +148,17 @@ def _control(place: int, column: Column, parameters: Mapping[str, str | Sequence
         placeholder=_("contains"),
     )
     return field(column.name, text, control_id=_dom_id(place, "has"))
+
+
+def _missing(place: int, column: Column, asked: bool) -> Component:
+    """A box that lets in the samples without a value; it belongs to the control above it."""
+    words = _("{name}: missing ({count})", name=column.name, count=number(column.missing))
+    return dbc.Checklist(
+        id=_id(place, "no"),
+        value=["1"] if asked else [],
+        options=[{"label": words, "value": "1"}],
+        className="missing-choice",
+    )
 
 
 def _range(place: int, column: Column, parameters: Mapping[str, str | Sequence[str]]) -> Component:

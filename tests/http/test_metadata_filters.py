@@ -56,6 +56,54 @@ def test_the_controls_show_what_the_address_asks_for(field_site: Any) -> None:
     assert found[2, "meta"]["value"] == ["no"]
 
 
+def test_missing_values_are_a_choice_where_there_are_some(field_site: Any) -> None:
+    found = controls(offered(field_site)["browse-metadata-box"]["children"])
+    assert [place for place, part in found if part == "no"] == [0, 1, 2]
+    assert found[0, "no"]["options"] == [{"label": "site: missing (1)", "value": "1"}]
+    asked = {"meta.site": "south", "no.site": "1", f"no.{DOTTED}": "1"}
+    found = controls(offered(field_site, **asked)["browse-metadata-box"]["children"])
+    assert [found[place, "no"]["value"] for place in (0, 1, 3)] == [["1"], [], ["1"]]
+    shown = show(field_site, **{"meta.site": "south", "no.site": "1"})
+    assert shown["browse-gallery"].count("sample-card") == 5
+    assert "site: missing" in shown["browse-chips"]
+    assert "/browse?dataset=field&meta.site=south" in shown["browse-chips"]
+
+
+def test_samples_can_be_ordered_by_a_column(field_site: Any) -> None:
+    options = offered(field_site)["browse-sort"]["options"]
+    assert [option["label"] for option in options[-4:]] == [
+        f"Metadata: {name}" for name in (SITE, WEIGHT, SEEN, DOTTED)
+    ]
+    order = {"sort": f"meta.{WEIGHT}", "descending": "1"}
+    values = {"browse-grid.getRowsRequest": {"startRow": 0, "endRow": 3}}
+    first = site_rows(field_site, {**values, "browse-state.data": {"dataset": "field", **order}})
+    assert [row["sample_id"] for row in first] == ["11.png", "09.png", "08.png"]
+    gallery = show(field_site, **order)["browse-gallery"]
+    assert gallery.index("11.png") < gallery.index("09.png")
+    assert "descending=1" in gallery
+    assert "sort=meta.weight%20" in gallery
+    refused = show(field_site, sort="meta.gone")["browse-gallery"].replace("\\", "")
+    assert "'gone' is not known; allowed: site" in refused
+
+
+def test_the_columns_that_are_not_offered_are_counted(field_site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callbacks.metadata.MAX_COLUMNS", 3)
+    answer = offered(field_site)
+    assert "These are the first 3 columns; 1 more is shown" in str(answer["browse-metadata-box"])
+    assert answer["browse-metadata-names"]["data"] == [SITE, WEIGHT, SEEN]
+
+
+def test_a_dataset_without_splits_shows_none(field_site: Any, site: Any) -> None:
+    def split_box(there: Any, **state: Any) -> Any:
+        values = {"browse-filters.id": "browse-filters", "browse-state.data": state}
+        return there.ask("browse-split.options", values)["browse-split-box"]["hidden"]
+
+    assert split_box(field_site, dataset="field") is True
+    assert split_box(site, dataset="garden") is False
+    assert split_box(field_site, dataset="field", split="train") is False  # what narrows can be taken off
+    assert "split" not in [column["field"] for column in offered(field_site)["browse-grid"]["columnDefs"]]
+
+
 def test_a_filter_narrows_and_its_chip_takes_it_off(field_site: Any) -> None:
     shown = show(field_site, **{"meta.site": ["south", "Nørth"], f"min.{WEIGHT}": "1", f"has.{DOTTED}": "m"})
     assert shown["browse-gallery"].count("sample-card") == 4
@@ -81,11 +129,8 @@ def test_what_a_column_does_not_know_is_said_in_the_page(field_site: Any) -> Non
 
 def test_the_table_has_a_column_for_each(field_site: Any) -> None:
     columns = offered(field_site)["browse-grid"]["columnDefs"]
-    assert [(one["field"], one["headerName"]) for one in columns[-5:-1]] == [
-        ("metadata0", SITE),
-        ("metadata1", WEIGHT),
-        ("metadata2", SEEN),
-        ("metadata3", DOTTED),
+    assert [(one["field"], one["colId"], one["headerName"]) for one in columns[-5:-1]] == [
+        (f"metadata{place}", f"meta.{name}", name) for place, name in enumerate((SITE, WEIGHT, SEEN, DOTTED))
     ]
     values = {"browse-grid.getRowsRequest": {"startRow": 0, "endRow": 20}, "browse-state.data": {"dataset": "field"}}
     rows = site_rows(field_site, values)

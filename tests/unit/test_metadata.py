@@ -57,6 +57,18 @@ def test_columns_keep_their_names_and_types(services: Services, view: View) -> N
         ({f"has.{DOTTED}": "m1"}, [1, 10, 11]),
         ({"meta.site": "Nørth", f"meta.{SEEN}": "yes", f"min.{WEIGHT}": "1"}, [6]),
         ({f"meta.{SEEN}": "yes", "sort": "sample_id", "descending": "1"}, [10, 8, 6, 4, 2, 0]),
+        ({"no.site": "1"}, [11]),
+        ({f"no.{WEIGHT}": "1"}, [10]),
+        ({f"no.{SEEN}": "1"}, [9]),
+        ({f"no.{DOTTED}": "1"}, []),
+        ({"meta.site": "o'east", "no.site": "1"}, [2, 5, 8, 11]),
+        ({f"min.{WEIGHT}": "2", f"no.{WEIGHT}": "1"}, [8, 9, 10, 11]),
+        ({"no.site": "1", f"no.{SEEN}": "1"}, []),
+        ({"has.site": "NØR", "no.site": "1", f"max.{WEIGHT}": "1"}, [0, 3]),
+        ({"sort": "meta.site"}, [0, 3, 6, 9, 2, 5, 8, 1, 4, 7, 10, 11]),
+        ({"sort": "meta.site", "descending": "1"}, [1, 4, 7, 10, 2, 5, 8, 0, 3, 6, 9, 11]),
+        ({"sort": f"meta.{WEIGHT}", "descending": "1"}, [11, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 10]),
+        ({"sort": f"meta.{SEEN}", "meta.site": "Nørth"}, [3, 0, 6, 9]),
     ],
 )
 def test_filters_narrow(
@@ -76,13 +88,16 @@ def test_filters_narrow(
         ({f"meta.{SEEN}": "perhaps"}, "'perhaps' is not known; allowed: yes, no"),
         ({f"meta.{WEIGHT}": "1"}, "holds numbers; filter it with min"),
         ({f"has.{WEIGHT}": "1"}, "holds numbers"),
+        ({"no.colour": "1"}, "metadata column 'colour' is not known"),
+        ({"sort": "meta.colour"}, "metadata column 'colour' is not known; allowed: site, "),
+        ({"sort": 'meta.site" DESC, "row'}, "is not known"),
     ],
 )
 def test_what_a_column_does_not_know_is_refused(
     services: Services, view: View, parameters: dict[str, str], reason: str
 ) -> None:
     with pytest.raises(InvalidInput, match=reason):
-        services.samples.count(view, Selection.from_parameters(parameters))
+        services.samples.order(view, Selection.from_parameters(parameters))
 
 
 def test_a_dataset_without_metadata_says_so(services: Services, tmp_path: Path) -> None:
@@ -98,7 +113,8 @@ def test_a_dataset_without_metadata_says_so(services: Services, tmp_path: Path) 
 def test_columns_are_summed_up(services: Services, view: View) -> None:
     site, weight, seen, camera = metadata_summaries(services.samples, view)
     assert site.choices == (("Nørth", 4), ("south", 4), ("o'east", 3))
-    assert (site.known, site.distinct) == (11, 3)
+    assert (site.known, site.missing, site.distinct) == (11, 1, 3)
+    assert [weight.missing, seen.missing, camera.missing] == [1, 1, 0]
     assert (weight.known, weight.low, weight.high, weight.choices) == (11, 0.0, 2.75, ())
     assert seen.choices == ((True, 6), (False, 5))
     assert camera.distinct == COUNT < MAX_CHOICES
@@ -122,6 +138,22 @@ def test_a_name_that_sql_takes_for_another_is_left_out(services: Services, view:
     names = [column.name for column in metadata_columns(services.workspace, "field")]
     assert names == [SITE, WEIGHT, SEEN, DOTTED, "count"]
     assert rows(services, view, **{"max.count": "1"}) == [0, 1]
+
+
+def test_pages_in_the_order_of_a_column_never_overlap(services: Services, view: View) -> None:
+    selection = Selection.from_parameters({"sort": f"meta.{SEEN}", "descending": "1"})
+    pages = [row.sample.row for start in range(0, COUNT, 5) for row in services.samples.page(view, selection, start, 5)]
+    assert pages == [0, 2, 4, 6, 8, 10, 1, 3, 5, 7, 11, 9]
+
+
+def test_infinity_is_a_value_and_not_missing(services: Services, view: View) -> None:
+    path = services.workspace.dataset("field") / "samples.parquet"
+    table = pq.read_table(path).append_column("odd", pa.array([float("inf"), float("-inf"), float("nan"), None] * 3))
+    pq.write_table(table, path)
+    assert rows(services, view, **{"no.odd": "1"}) == [2, 3, 6, 7, 10, 11]
+    assert rows(services, view, sort="meta.odd") == [1, 5, 9, 0, 4, 8, 2, 3, 6, 7, 10, 11]
+    odd = metadata_summaries(services.samples, view)[-1]
+    assert (odd.known, odd.missing, odd.low) == (0, 6, None)
 
 
 def test_a_damaged_table_is_told(services: Services, view: View) -> None:

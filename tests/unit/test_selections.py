@@ -66,6 +66,8 @@ def test_the_whole_dataset_needs_no_parameter() -> None:
         ({"min.weight": "heavy"}, "min.weight 'heavy' is not a number"),
         ({"max.weight": "inf"}, "max.weight 'inf' is not a number"),
         ({"meta." + "n" * 201: "x"}, "at most 200 characters"),
+        ({"sort": "meta." + "n" * 201}, "is not known; allowed: row"),
+        ({"sort": "meta."}, "'meta.' is not known; allowed: row"),
         ({f"meta.{name}": "x" for name in range(21)}, "21 metadata columns; at most 20"),
         ({"lasso": "abc"}, "lasso"),
         ({"lasso": "abc:1,2,3,4"}, "3 to 200 corners"),
