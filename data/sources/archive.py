@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
-from tarfile import ReadError, TruncatedHeaderError  # type: ignore[attr-defined]
+from tarfile import EOFHeaderError, ReadError, TruncatedHeaderError  # type: ignore[attr-defined]
 from typing import BinaryIO
 
 from data.errors import InvalidInput
@@ -26,6 +26,7 @@ __all__ = ["ArchiveSource", "open_tar", "open_zip"]
 
 MAX_MEMBERS = 5_000_000
 MAX_FACTOR = 20  # images hardly shrink when they are packed; a bomb grows a thousandfold
+_CUT = "the archive ends without the blocks that close it, perhaps cut: images behind this point are missing"
 ALWAYS_ALLOWED = 4 * 2**30  # bytes that any archive may hold unpacked
 _Read = tuple[str, bytes | Callable[[], bytes]]
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
@@ -189,10 +190,13 @@ def open_tar(where: str) -> ArchiveSource:
     with place.open() as file:
         plain = file.read(262)[257:] == b"ustar"
         file.seek(0)
-        with _tar(name, file) as members:
-            for _, member in members:
+        with _tar(name, file) as (archive, members):
+            for member in members:
                 if not member.isdir() and inventory.add(member.name, member.size, _tar_problem(member)):
                     wanted[member.offset_data] = (inventory.members[-1].name, member.size)
+            if not archive.whole and inventory.members:
+                # What is there is good, and some programs never close what they write: said, and not refused.
+                inventory.members.append(Member(PurePosixPath(place.name).name, _CUT))
     return ArchiveSource.of(name, inventory.members, partial(_read_tar if plain else _stream_tar, place, wanted))
 
 
@@ -204,6 +208,17 @@ _EXTENDED = (
     tarfile.GNUTYPE_LONGLINK,
 )
 _MAX_EXTENDED = 2**20
+
+
+class _Tar(tarfile.TarFile):
+    """An archive that knows, once it is read, whether it was closed.
+
+    Attributes:
+        whole: Whether its end, a block of zeros, was come to. Python takes it for the end of an archive too when there
+            is nothing more, or nothing that it understands.
+    """
+
+    whole = False
 
 
 class _BoundedHeader(tarfile.TarInfo):
@@ -221,24 +236,27 @@ class _BoundedHeader(tarfile.TarInfo):
         return header
 
     @classmethod
-    def fromtarfile(cls, tarfile: tarfile.TarFile) -> "_BoundedHeader":
+    def fromtarfile(cls, tarfile: "_Tar") -> "_BoundedHeader":  # type: ignore[override]
         try:
             return super().fromtarfile(tarfile)
+        except EOFHeaderError:
+            tarfile.whole = True
+            raise
         except TruncatedHeaderError as error:
             raise ReadError("it ends in the middle") from error
 
 
 @contextmanager
-def _tar(name: str, file: BinaryIO) -> Iterator[Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]]:
-    """The archive's members in order, each to be read before the next one is asked for."""
-    with _unbroken(name), tarfile.open(fileobj=file, mode="r|*", tarinfo=_BoundedHeader) as archive:
+def _tar(name: str, file: BinaryIO) -> Iterator[tuple[_Tar, Iterator[tarfile.TarInfo]]]:
+    """The archive and its members in order, each to be read before the next one is asked for."""
+    with _unbroken(name), _Tar.open(fileobj=file, mode="r|*", tarinfo=_BoundedHeader) as archive:
 
-        def members() -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+        def members() -> Iterator[tarfile.TarInfo]:
             while (member := archive.next()) is not None:
-                yield archive, member
+                yield member
                 archive.members.clear()  # type: ignore[attr-defined]  # it would keep every one of them
 
-        yield members()
+        yield archive, members()
 
 
 def _tar_problem(member: tarfile.TarInfo) -> str | None:
@@ -253,8 +271,8 @@ def _read_tar(place: Place, wanted: Mapping[int, tuple[str, int]]) -> Iterator[_
 
 def _stream_tar(place: Place, wanted: Mapping[int, tuple[str, int]]) -> Iterator[_Read]:
     """Of a compressed archive, which can only be read from its beginning to its end."""
-    with place.open() as file, _tar(f"tar:{place.name}", file) as members:
-        for archive, member in members:
+    with place.open() as file, _tar(f"tar:{place.name}", file) as (archive, members):
+        for member in members:
             if member.offset_data in wanted and (opened := archive.extractfile(member)) is not None:
                 yield wanted[member.offset_data][0], opened.read()
 

@@ -1,6 +1,8 @@
 """Archives as sources: laid out as folders are, and read safely whatever they hold."""
 
+import gzip
 import io
+import lzma
 import tarfile
 import zipfile
 from collections.abc import Mapping
@@ -75,6 +77,30 @@ def test_every_form_gives_the_same_dataset(store, tmp_path, form):
     assert added.dataset.digest == store.add("same", open_source(f"imagefolder:{folder}")).dataset.digest
     path.unlink()
     assert len([file for file in (store.workspace.dataset("pets") / "files").rglob("*") if file.is_file()]) == 4
+
+
+@pytest.mark.parametrize("form", ["tar", "tar.gz", "tar.xz"])
+def test_an_archive_cut_between_two_members_is_taken_and_said(store, tmp_path, form):
+    cut = pictures_cut_behind_the_second(tmp_path)
+    packed = {"tar": cut, "tar.gz": gzip.compress(cut), "tar.xz": lzma.compress(cut)}
+    (tmp_path / f"cut.{form}").write_bytes(packed[form])
+    added = store.add("pets", open_source(f"tar:{tmp_path / f'cut.{form}'}"))
+    assert added.dataset.samples == 2
+    assert list(reasons(added)) == [f"cut.{form}"]
+    assert "ends without the blocks that close it" in reasons(added)[f"cut.{form}"]
+
+
+def test_an_archive_with_garbage_behind_a_member_is_said_too(store, tmp_path):
+    (tmp_path / "bad.tar").write_bytes(pictures_cut_behind_the_second(tmp_path) + b"?" * 512 + bytes(1024))
+    added = store.add("pets", open_source(f"tar:{tmp_path / 'bad.tar'}"))
+    assert (added.dataset.samples, list(reasons(added))) == (2, ["bad.tar"])
+
+
+def pictures_cut_behind_the_second(folder: Path) -> bytes:
+    tarred(folder / "whole.tar", pictures())
+    with tarfile.open(folder / "whole.tar") as file:
+        third = file.getmembers()[2].offset
+    return (folder / "whole.tar").read_bytes()[:third]
 
 
 def test_one_folder_that_holds_everything_is_passed_over(tmp_path):
