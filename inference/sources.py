@@ -16,7 +16,7 @@ def _open_torchvision(where: str) -> Source:
 
 
 SOURCES: Mapping[str, Kind] = MappingProxyType(
-    {"torchvision": Kind("torchvision:CLASS:ROOT", _open_torchvision), **sources.SOURCES}
+    {"torchvision": Kind("torchvision:CLASS[/VARIANT]:ROOT", _open_torchvision), **sources.SOURCES}
 )
 SOURCE_USAGE = ", ".join(kind.usage for kind in SOURCES.values())
 """How every kind is written, for help."""

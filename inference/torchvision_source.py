@@ -1,6 +1,7 @@
-"""`torchvision:CLASS:ROOT`: the data sets that torchvision knows how to read, FashionMNIST's IDX files for instance.
+"""`torchvision:CLASS[/VARIANT]:ROOT`: the data sets that torchvision knows how to read, FashionMNIST's for instance.
 
-Nothing is ever downloaded. Images come out of these classes decoded, so the workspace keeps them as PNG, without loss.
+Nothing is ever downloaded. Most of these classes give images decoded, and the workspace keeps them as PNG, without
+loss; those that list files in folders are read from their files.
 """
 
 import inspect
@@ -23,6 +24,7 @@ __all__ = ["TorchvisionSource"]
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
+_VARIANTS = {"EMNIST": "split"}  # classes of several data sets, and the argument that chooses among them
 _TARGETS = ("targets", "labels", "_labels")
 
 
@@ -31,11 +33,13 @@ class TorchvisionSource:
     """One of torchvision's map-style image data sets, all its splits that are there.
 
     Attributes:
+        folder: Where its files lie, with all links followed.
         parts: Each split's name, or None where the class knows none, with its data set.
         named: Whether the class itself names its classes; else their numbers are the labels.
     """
 
     name: str
+    folder: Path
     parts: Sequence[tuple[str | None, Any]]
     classes: tuple[str, ...]
     named: bool
@@ -49,28 +53,35 @@ class TorchvisionSource:
         Raises:
             InvalidInput: torchvision has no such class, the folder lacks its files, or it gives no images by number.
         """
-        name, _, root = where.partition(":")
+        written, _, root = where.partition(":")
+        name, _, variant = written.partition("/")
         known = torchvision.datasets.__all__
         if name not in known:
             raise InvalidInput.choice("torchvision data set", name, known)
+        kind = getattr(torchvision.datasets, name)
+        chosen = _chosen(kind, name, variant)
         folder = Path(root).expanduser().resolve()
         if not root or not folder.is_dir():
-            raise InvalidInput(f"source 'torchvision:{where}' lacks its folder; write torchvision:{name}:ROOT")
-        parts = _open_splits(getattr(torchvision.datasets, name), name, folder)
+            raise InvalidInput(f"source 'torchvision:{where}' lacks its folder; write torchvision:{written}:ROOT")
+        parts = _open_splits(kind, written, folder, chosen)
         first = parts[0][1]
         given = getattr(first, "classes", None)
+        canonical = f"torchvision:{written}:{folder}"
         if isinstance(given, Sequence) and not isinstance(given, str) and given:
-            return cls(f"torchvision:{name}:{folder}", parts, _unique(given), named=True)
+            return cls(canonical, folder, parts, _unique(given), named=True)
         classes = ordered_classes(label for _, part in parts for label in _labels(part))
-        return cls(f"torchvision:{name}:{folder}", parts, classes, named=False)
+        return cls(canonical, folder, parts, classes, named=False)
 
     @property
     def total(self) -> int:
         return sum(len(part) for _, part in self.parts)
 
     def items(self) -> Iterator[Item]:
-        """Split after split in the class's order, named by number."""
+        """Split after split in the class's order, named by its file or by number."""
         for split, part in self.parts:
+            if isinstance(part, torchvision.datasets.DatasetFolder):
+                yield from self._files(split, part)
+                continue
             for index in range(len(part)):
                 sample_id = f"{split or 'all'}/{index:06d}.png"
                 try:
@@ -81,6 +92,16 @@ class TorchvisionSource:
                     reason = " ".join(str(error).split()) or type(error).__name__
                     yield Item(sample_id, None, None, problem=f"damaged: {reason}")
 
+    def _files(self, split: str | None, part: Any) -> Iterator[Item]:
+        """The files that the class would decode, as they are: nothing of theirs is lost, and none is copied."""
+        for listed, target in part.samples:
+            path = Path(listed).resolve()
+            if not path.is_relative_to(self.folder):
+                yield Item(Path(listed).name, None, None, problem=f"leads out of {self.folder}")
+                continue
+            sample_id = Path(listed).relative_to(self.folder).as_posix().encode("utf-8", "replace").decode()
+            yield Item(sample_id, self._label(target), split, path=path)
+
     def _label(self, target: Any) -> str | None:
         label = _label(target)
         if label is None or not self.named:
@@ -90,20 +111,35 @@ class TorchvisionSource:
         return label if label in self.classes else None
 
 
-def _open_splits(kind: Any, name: str, folder: Path) -> list[tuple[str | None, Any]]:
+def _chosen(kind: Any, name: str, variant: str) -> dict[str, str]:
+    """The argument that chooses among the data sets of one class; none for a class of one.
+
+    Raises:
+        InvalidInput: The class has several and none of them is named, or it has only one.
+    """
+    if name not in _VARIANTS:
+        if variant:
+            raise InvalidInput(f"torchvision's {name} has no variant {variant!r}; write torchvision:{name}:ROOT")
+        return {}
+    if variant not in kind.splits:
+        raise InvalidInput.choice("source", f"{name}/{variant}", [f"{name}/{known}" for known in kind.splits])
+    return {_VARIANTS[name]: variant}
+
+
+def _open_splits(kind: Any, name: str, folder: Path, chosen: Mapping[str, str]) -> list[tuple[str | None, Any]]:
     parameters = inspect.signature(kind).parameters
-    if "train" in parameters:
+    if "train" in parameters or chosen:  # a class with variants hands the rest on to another, which knows `train`
         wanted: list[tuple[str | None, dict[str, Any]]] = [("train", {"train": True}), ("test", {"train": False})]
     elif "split" in parameters:
         wanted = [(split, {"split": word}) for word, split in _SPLITS.items()]
     else:
         wanted = [(None, {})]
-    always = {"download": False} if "download" in parameters else {}
+    always = {"download": False} if "download" in parameters or chosen else {}
     parts: list[tuple[str | None, Any]] = []
     refusals = []
     for split, options in wanted:
         try:
-            part = kind(str(folder), **options, **always)
+            part = kind(str(folder), **chosen, **options, **always)
         except Exception as error:  # noqa: BLE001  # each class says in its own way that a split is not there
             refusals.append(" ".join(str(error).split()))
             continue

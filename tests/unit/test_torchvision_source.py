@@ -47,17 +47,50 @@ def test_idx_files(tmp_path: Path, database: Database, fashion: Path):
     assert np.array_equal(np.asarray(decode(items[21].reader()))[..., 0], expected[1])
 
 
-def test_a_class_without_splits(tmp_path: Path):
+def test_a_class_of_several_data_sets(tmp_path: Path, database: Database):
+    raw = tmp_path / "root" / "EMNIST" / "raw"
+    for split, count in (("train", 6), ("test", 4)):
+        idx(raw / f"emnist-letters-{split}-images-idx3-ubyte", np.full((count, 28, 28), 9))
+        idx(raw / f"emnist-letters-{split}-labels-idx1-ubyte", 1 + np.arange(count))
+    source = open_source(f"torchvision:EMNIST/letters:{tmp_path / 'root'}")
+    assert source.name == f"torchvision:EMNIST/letters:{tmp_path / 'root'}"
+    store = DatasetStore(Workspace.create(tmp_path / "workspace"), database)
+    assert store.add("letters", source).dataset.splits == {"train": 6, "test": 4}
+    assert [(item.sample_id, item.label) for item in source.items()][:2] == [
+        ("train/000000.png", "a"),
+        ("train/000001.png", "b"),
+    ]
+
+
+def test_files_in_folders_keep_their_bytes(tmp_path: Path, database: Database):
+    folder = tmp_path / "root"
+    (folder / "cat").mkdir(parents=True)
+    Image.new("RGB", (4, 3), "red").save(folder / "cat" / "a.jpg")
+    Image.new("RGB", (4, 3), "blue").save(tmp_path / "elsewhere.png")
+    (folder / "cat" / "b.png").symlink_to(tmp_path / "elsewhere.png")
+    source = open_source(f"torchvision:ImageFolder:{folder}")
+    inside, outside = source.items()
+    assert (inside.sample_id, inside.label, inside.path) == ("cat/a.jpg", "cat", folder / "cat" / "a.jpg")
+    assert (outside.path, outside.problem) == (None, f"leads out of {folder}")
+    store = DatasetStore(Workspace.create(tmp_path / "workspace"), database)
+    plain = store.add("plain", open_source(f"torchvision:ImageFolder:{folder}")).dataset
+    (folder / "cat" / "b.png").unlink()
+    assert plain.digest == store.add("folder", open_source(f"imagefolder:{folder}")).dataset.digest
+
+
+def test_a_class_without_splits(tmp_path: Path, database: Database):
     for name in ("dog/a.png", "cat/b.jpg"):
         (tmp_path / name).parent.mkdir()
         Image.new("RGB", (4, 3), "red").save(tmp_path / name)
     (tmp_path / "cat" / "broken.png").write_bytes(b"no image")
-    items = list(open_source(f"torchvision:ImageFolder:{tmp_path}").items())
-    assert [(item.sample_id, item.label, item.problem is None) for item in items] == [
-        ("all/000000.png", "cat", True),
-        ("all/000001.png", None, False),
-        ("all/000002.png", "dog", True),
+    source = open_source(f"torchvision:ImageFolder:{tmp_path}")
+    assert [(item.sample_id, item.label) for item in source.items()] == [
+        ("cat/b.jpg", "cat"),
+        ("cat/broken.png", "cat"),
+        ("dog/a.png", "dog"),
     ]
+    added = DatasetStore(Workspace.create(tmp_path / "workspace"), database).add("pets", source)
+    assert (added.dataset.samples, [one.path for one in added.quarantined]) == (2, ["cat/broken.png"])
 
 
 @pytest.mark.parametrize(
@@ -68,6 +101,10 @@ def test_a_class_without_splits(tmp_path: Path):
         ("CIFAR10:/none/such", "lacks its folder"),
         ("CIFAR10:{}", "Nothing is downloaded"),
         ("os:{}", "is not known"),
+        ("EMNIST:{}", "'EMNIST/' is not known; allowed: EMNIST/byclass"),
+        ("EMNIST/none:{}", "'EMNIST/none' is not known; allowed: EMNIST/byclass"),
+        ("EMNIST/letters:{}", "EMNIST/letters cannot be read from .* Nothing is downloaded"),
+        ("CIFAR10/letters:{}", "CIFAR10 has no variant 'letters'; write torchvision:CIFAR10:ROOT"),
     ],
 )
 def test_refusals_are_one_clear_line(tmp_path: Path, where: str, reason: str):
