@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from data.datasets import DatasetStore, table_digest
 from data.images import resolve
 from data.jobs import JobStore
 from data.models import ModelStore
-from data.runs import RunStore, part_files, projection_file
+from data.runs import RunStore, part_files, projection_file, unfinished_subject
 from data.types import Dataset, ModelVersion, Run
 from data.workspace import Workspace
 
@@ -180,6 +180,22 @@ def _run(workspace: Workspace, runs: RunStore, run: Run) -> Iterator[Finding]:
             yield Finding(str(path), "is missing or damaged", remedy)
 
 
+def _unfinished(folder: Path, datasets: Collection[str]) -> Finding:
+    """The shards of an index that was cancelled, failed or killed."""
+    subject = unfinished_subject(folder)
+    if subject is None:
+        return Finding(str(folder), "is an index that did not end", "`serve` or `jobs resume` goes on; or delete it")
+    dataset, model = subject
+    if dataset not in datasets:
+        problem = f"is an index of {dataset} by {model} that did not end, and {dataset} was removed"
+        return Finding(str(folder), problem, "Delete it")
+    return Finding(
+        str(folder),
+        f"is an index of {dataset} by {model} that did not end",
+        f"`jobs resume` or `index {dataset} {model}` goes on with it; or delete it",
+    )
+
+
 def _orphans(
     workspace: Workspace, datasets: list[Dataset], versions: list[ModelVersion], runs: list[Run]
 ) -> Iterator[Finding]:
@@ -195,7 +211,7 @@ def _orphans(
         if folder in known:
             continue
         if (folder / "shards").is_dir():
-            yield Finding(str(folder), "is an index that did not end", "`serve` or `jobs resume` goes on; or delete it")
+            yield _unfinished(folder, {dataset.name for dataset in datasets})
         else:
             yield Finding(str(folder), "is known to nobody: left behind by a crash", "Delete it")
     for rest in sorted(root.rglob(".*.tmp")):

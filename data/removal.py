@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from data.datasets import DatasetStore, alone
 from data.errors import InvalidInput
+from data.runs import unfinished_subject
 from data.schema import DatasetRow, JobRow, ProjectionRow, RunRow
 from data.thumbnails import Thumbnails
 from data.types import JobState
@@ -44,7 +45,9 @@ class Removed:
 
 
 def remove_dataset(datasets: DatasetStore, thumbnails: Thumbnails, name: str) -> Removed:
-    """Deletes a dataset, its runs and projections, and its cached thumbnails; files outside of the workspace stay.
+    """Deletes a dataset, its runs, finished or not, its projections, and its cached thumbnails.
+
+    Files outside of the workspace stay.
 
     The rows go first, in one transaction: from then on nobody finds the dataset, whatever is killed. What a crash
     leaves of the files, `check` names, and the next removal of that name deletes.
@@ -63,6 +66,7 @@ def remove_dataset(datasets: DatasetStore, thumbnails: Thumbnails, name: str) ->
             _refuse_busy(session, name)
             runs = list(session.scalars(select(RunRow.id).where(RunRow.dataset == name)))
         runs = sorted({*runs, *_left_behind(folder), *_left_behind(aside)})
+        unfinished = [path for path in workspace.root.glob("runs/*/") if (unfinished_subject(path) or ("",))[0] == name]
         if folder.exists():
             write_json(folder / _RUNS, {"runs": runs})  # for the removal that ends this one, should it be killed
         with datasets.database.write() as session:
@@ -74,6 +78,8 @@ def remove_dataset(datasets: DatasetStore, thumbnails: Thumbnails, name: str) ->
         for run in runs:
             if run not in elsewhere:
                 freed += _delete(workspace.run(run))
+        for shards in unfinished:
+            freed += _delete(shards)
         freed += _delete(aside)
         if folder.exists():
             folder.rename(aside)

@@ -4,6 +4,7 @@ An index job writes shards, in any order and from any process. When all are ther
 fixed size, whose bytes depend on the predictions alone and not on how the work was cut or how often it was killed.
 """
 
+import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,9 +20,9 @@ from data.database import Database
 from data.errors import InvalidInput, NotFound, WorkspaceDamaged
 from data.schema import ProjectionRow, RunRow
 from data.types import PRECISIONS, Projection, Run
-from data.workspace import Workspace, atomic_path
+from data.workspace import Workspace, atomic_path, write_json
 
-__all__ = ["PART_ROWS", "SHARD_SCHEMA", "RunStore", "part_files", "projection_file"]
+__all__ = ["PART_ROWS", "SHARD_SCHEMA", "RunStore", "part_files", "projection_file", "unfinished_subject"]
 
 PART_ROWS = 131_072
 _GROUP = 4096
@@ -38,6 +39,7 @@ SHARD_SCHEMA = pa.schema(
         ("correct", pa.bool_()),
     ]
 )
+_SUBJECT = "subject.json"
 _SHARD = re.compile(r"(\d{6})\.parquet", re.ASCII)
 _PIECE = tuple[int, int, int]  # shard, first row in it, row behind the last
 
@@ -48,6 +50,14 @@ class RunStore:
     def __init__(self, workspace: Workspace, database: Database) -> None:
         self.workspace = workspace
         self.database = database
+
+    def begin(self, run_id: str, dataset: str, model: str) -> None:
+        """Notes beside the shards whose they are, for as long as the run itself is not known.
+
+        Args:
+            model: `NAME@VERSION`.
+        """
+        write_json(self.workspace.run(run_id) / "shards" / _SUBJECT, {"dataset": dataset, "model": model})
 
     def finished_shards(self, run_id: str) -> set[int]:
         """Numbers of the shards that are whole."""
@@ -222,6 +232,15 @@ class RunStore:
             statement = statement.filter_by(dataset=dataset)
         with self.database.read() as session:
             return [_run(row) for row in session.scalars(statement)]
+
+
+def unfinished_subject(folder: Path) -> tuple[str, str] | None:
+    """Dataset and model (`NAME@VERSION`) of the shards in a run's folder; None where nothing says it."""
+    try:
+        subject = json.loads((folder / "shards" / _SUBJECT).read_bytes())
+        return str(subject["dataset"]), str(subject["model"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def part_files(workspace: Workspace, run_id: str) -> Sequence[Path]:

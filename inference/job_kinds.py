@@ -132,6 +132,7 @@ def index(work: Work) -> dict[str, Any]:
         finished = work.context.runs.finished_shards(plan["run"])
         if finished:
             progress.log(f"{len(finished):,} of {len(bounds):,} shards are there already")
+        work.context.runs.begin(plan["run"], work.job.parameters["dataset"], work.job.parameters["model"])
         processed = _index_shards(work, {n: limits for n, limits in enumerate(bounds) if n not in finished}, bounds)
     elapsed = time.monotonic() - started
     rate = processed / elapsed if elapsed > 0 else 0.0

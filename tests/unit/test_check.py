@@ -202,6 +202,15 @@ def test_what_a_job_under_way_leaves_is_no_fault(world: World) -> None:
     }
 
 
+def test_an_index_that_did_not_end_is_named_with_what_it_is_of(world: World) -> None:
+    folder = world.workspace.run("cd" * 16)
+    world.runs.begin(folder.name, "pictures", "net@1")
+    found = world.found(folder, "is an index of pictures by net@1 that did not end")
+    assert "`index pictures net@1` goes on with it" in found.remedy
+    world.runs.begin(folder.name, "gone", "net@1")
+    assert world.found(folder, "and gone was removed").remedy == "Delete it"
+
+
 def test_a_database_of_another_revision(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("data.check.REVISION", "9999")
     (finding,) = world.check()

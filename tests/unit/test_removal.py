@@ -52,15 +52,19 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def run_of(services: Services, dataset: str, key: str) -> Run:
-    run = Run(key, dataset, "net", 1, 3, ("cat",), 1.0, {}, 2, 1.0, datetime.now(UTC))
+def shard() -> tuple[pa.Table, np.ndarray]:
     columns = {
         "row": range(3), "sample_id": [f"cat/{n}.png" for n in range(3)], "prediction": ["cat"] * 3,
         "confidence": [1.0] * 3, "probabilities": [[1.0]] * 3, "margin": [1.0] * 3, "entropy": [0.0] * 3,
         "loss": [0.0] * 3, "correct": [True] * 3,
     }  # fmt: skip
     arrays = [pa.array(columns[name], SHARD_SCHEMA.field(name).type) for name in SHARD_SCHEMA.names]
-    services.runs.write_shard(key, 0, pa.table(arrays, SHARD_SCHEMA.names), np.zeros((3, 2)))
+    return pa.table(arrays, SHARD_SCHEMA.names), np.zeros((3, 2))
+
+
+def run_of(services: Services, dataset: str, key: str) -> Run:
+    run = Run(key, dataset, "net", 1, 3, ("cat",), 1.0, {}, 2, 1.0, datetime.now(UTC))
+    services.runs.write_shard(key, 0, *shard())
     services.runs.finish(run, 1)
     projection = Projection(key, key, "pca", {}, 3, 0.1, datetime.now(UTC))
     services.runs.add_projection(projection, np.zeros((3, 2)))
@@ -106,6 +110,17 @@ def test_everything_of_a_dataset_goes_and_the_others_stay(pets, photos):
         remove_dataset(pets.datasets, pets.thumbnails, "pets")
     pets.datasets.add("pets", open_source(f"imagefolder:{photos}"))
     assert pets.runs.list("pets") == []
+
+
+def test_the_shards_of_an_index_that_did_not_end_go_with_the_dataset(pets):
+    for dataset, key in (("pets", "c" * 32), ("others", "d" * 32)):
+        pets.runs.begin(key, dataset, "net@2")
+        pets.runs.write_shard(key, 0, *shard())
+    removed = remove_dataset(pets.datasets, pets.thumbnails, "pets")
+    assert removed.runs == 1, "what did not end is no run"
+    assert not pets.workspace.run("c" * 32).exists()
+    assert pets.runs.finished_shards("d" * 32) == {0}
+    assert findings(pets) == ["d" * 32]
 
 
 @pytest.mark.parametrize(
