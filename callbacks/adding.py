@@ -14,7 +14,7 @@ from dash import Dash, Input, Output, State, no_update, set_props
 from callbacks.context import one
 from callbacks.guard import announced, guarded, notify
 from callbacks.services import Services
-from data.errors import EngineUnavailable, InvalidInput, NotFound, VitrineError
+from data.errors import Cancelled, EngineUnavailable, InvalidInput, NotFound, VitrineError
 from data.sources.preview import Preview
 from data.text import gettext as _
 from data.types import TERMINAL_STATES, JobState
@@ -53,19 +53,38 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.DATASETS_FORM, "hidden"),
         Output(ids.DATASETS_NAME, "value"),
         Input(ids.DATASETS_STATE, "data"),
+        State(ids.DATASETS_TICKET, "data"),
+        running=[(Output(ids.DATASETS_STOP, "hidden"), False, True)],
     )
-    def show_preview(state: dict[str, Any] | None) -> tuple[Any, ...]:
+    def show_preview(state: dict[str, Any] | None, ticket: str | None) -> tuple[Any, ...]:
         if one(state or {}, "add") != PREVIEW:
             return None, True, no_update
         try:
             source, confined = source_of(services, state or {})
             payload = {"source": source, "confined": confined}
-            found: Preview = services.engine.call("preview_source", payload, _PREVIEW_SECONDS)
+            with services.engine.tickets.held(ticket or "") as wanted:
+                found: Preview = services.engine.call("preview_source", payload, _PREVIEW_SECONDS, wanted)
+        except Cancelled:
+            return None, True, no_update
         except EngineUnavailable as error:
             return refused(str(error), link("/datasets", state)), True, no_update
         except VitrineError as error:
             return refused(str(error)), True, no_update
         return looking(look_of(found)), False, free_name(services, source)
+
+    @app.callback(
+        Output(ids.DATASETS_STOPPED, "data"),
+        Input(ids.DATASETS_STOP, "n_clicks"),
+        State(ids.DATASETS_TICKET, "data"),
+        State(ids.DATASETS_STATE, "data"),
+        prevent_initial_call=True,
+    )
+    def stop_preview(clicks: int | None, ticket: str | None, state: dict[str, Any] | None) -> Any:
+        if not clicks:
+            return no_update
+        services.engine.tickets.give_up(ticket or "")
+        set_props(ids.SHELL_GO, {"data": chosen_from(state or {})})
+        return clicks
 
     @app.callback(
         Output(ids.DATASETS_SUBMITTED, "data"),
@@ -150,6 +169,12 @@ def choice_of(services: Services, state: Mapping[str, Any]) -> Choice:
         rows.append(SourceRow(entry.name, _ICONS[entry.kind], opens, link("/datasets", {"add": PREVIEW, **here})))
     takes = link("/datasets", {"add": PREVIEW, "root": str(root), "path": path})
     return Choice(names, tuple(trail), tuple(rows), takes, listing.others, listing.whole)
+
+
+def chosen_from(state: Mapping[str, Any]) -> str:
+    """Address of the first step at the folder in which the source of this address was chosen."""
+    above = (one(state, "path") or "").rpartition("/")[0]
+    return link("/datasets", {"add": CHOOSE, "root": one(state, "root"), "path": above or None})
 
 
 def source_of(services: Services, state: Mapping[str, Any]) -> tuple[str, bool]:

@@ -19,6 +19,7 @@ from inference.engine_files import EngineAddress, EngineLock
 from inference.errands import Answer, Errands
 from inference.task_errors import as_vitrine_error, is_connection_lost
 from inference.tasks import INTERACTIVE_PRIORITY, PROGRESS_TOPIC, Outcome, Place, run_interactive
+from inference.tickets import Tickets
 
 __all__ = ["Answer", "EngineClient"]
 
@@ -67,6 +68,7 @@ class EngineClient:
         self._session = uuid4().hex[:8]
         self._numbers = count()
         self._errands = Errands(self.call)
+        self.tickets = Tickets()
 
     def ask(self, task: str, payload: Mapping[str, Any]) -> Answer:
         """What is known of a task now, for pages that look after it; see `inference.errands`.

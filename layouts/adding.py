@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 import dash_bootstrap_components as dbc
 import plotly.graph_objects as go
@@ -108,7 +109,10 @@ class Look:
 
 
 def wizard(parameters: Mapping[str, Any]) -> Component:
-    """The skeleton, hidden while nobody adds anything; the steps are filled by callbacks."""
+    """The skeleton, hidden while nobody adds anything; the steps are filled by callbacks.
+
+    Each one has a ticket of its own, under which its preview can be given up.
+    """
     step = parameters.get("add")
     form = html.Div(
         [
@@ -122,25 +126,25 @@ def wizard(parameters: Mapping[str, Any]) -> Component:
         className="surface add-form",
         hidden=True,
     )
-    cancel = html.Button(
-        [icon("stop-circle"), html.Span(_("Cancel"))],
-        id=ids.DATASETS_CANCEL,
-        className="btn btn-sm btn-outline-secondary",
-        hidden=True,
-    )
     return html.Section(
         [
+            dcc.Store(id=ids.DATASETS_TICKET, data=uuid4().hex),
+            dcc.Store(id=ids.DATASETS_STOPPED),
             dcc.Store(id=ids.DATASETS_SUBMITTED),
             dcc.Store(id=ids.DATASETS_CANCELLED),
             dcc.Interval(id=ids.DATASETS_CLOCK, interval=1000, disabled=step != WATCH),
             html.Div(id=ids.DATASETS_STEP, className="wizard-body"),
             form,
             html.Div(
-                dcc.Loading(html.Div(id=ids.DATASETS_PREVIEW), delay_show=300, className="loading"),
+                [
+                    dcc.Loading(html.Div(id=ids.DATASETS_PREVIEW), delay_show=300, className="loading"),
+                    _cancel(ids.DATASETS_STOP),
+                ],
+                className="wizard-preview",
                 hidden=step != PREVIEW,
             ),
             html.Div(
-                [html.Div(id=ids.DATASETS_PROGRESS, role="status"), cancel],
+                [html.Div(id=ids.DATASETS_PROGRESS, role="status"), _cancel(ids.DATASETS_CANCEL)],
                 className="surface add-progress",
                 hidden=step != WATCH,
             ),
@@ -149,6 +153,15 @@ def wizard(parameters: Mapping[str, Any]) -> Component:
         className="wizard",
         hidden=not step,
         **{"aria-label": _("Add a dataset")},
+    )
+
+
+def _cancel(control: str) -> Component:
+    return html.Button(
+        [icon("stop-circle"), html.Span(_("Cancel"))],
+        id=control,
+        className="btn btn-sm btn-outline-secondary",
+        hidden=True,
     )
 
 

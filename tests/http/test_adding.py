@@ -1,6 +1,7 @@
 """Adding a dataset over HTTP: every step is an address, and no request reaches a file that nobody opened."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,7 +11,7 @@ import pytest
 from dashboard.app import create_app
 from dashboard.services import build_services
 from dashboard.settings import Settings
-from data.errors import EngineUnavailable
+from data.errors import Cancelled, EngineUnavailable
 from data.roots import SourceRoots
 from data.sources import open_source
 from data.sources.preview import preview
@@ -28,7 +29,7 @@ def open_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     settings = Settings(workspace=tmp_path / "workspace", sources=f"{tmp_path / 'open'}:{tmp_path / 'away'}")
     services = build_services(settings)
 
-    def call(task: str, payload: dict[str, Any], _timeout: float) -> Any:
+    def call(task: str, payload: dict[str, Any], _timeout: float, _wanted: Any) -> Any:
         assert task == "preview_source"
         return preview(open_source(payload["source"]))
 
@@ -201,6 +202,31 @@ def test_cancel_reaches_the_queue(fresh_site: Any) -> None:
     assert "was cancelled" in answer.get_data(as_text=True)
     assert fresh_site.services.jobs.get(job.id).state is JobState.CANCELLED
     assert "Adding mine was cancelled" in watch(fresh_site, str(job.id))
+
+
+def test_a_preview_that_takes_long_is_given_up(open_site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    given_up: list[str] = []
+    monkeypatch.setattr(open_site.services.engine.tickets, "give_up", given_up.append)
+    state = {"add": "preview", "root": "0", "path": "deep/garden"}
+    values = {"datasets-stop.n_clicks": 1, "datasets-ticket.data": "mine", "datasets-state.data": state}
+    answer = plain(open_site.post("datasets-stopped.data", values, "datasets-stop.n_clicks"))
+    assert given_up == ["mine"]
+    assert "/datasets?add=choose&path=deep&root=0" in answer
+
+    def left(*_arguments: Any) -> Any:
+        raise Cancelled("Nobody waits")
+
+    monkeypatch.setattr(open_site.services.engine, "call", left)
+    shown = look(open_site, add="preview", root="0", path="garden")
+    assert shown["datasets-preview"]["children"] is None
+    assert shown["datasets-form"]["hidden"] is True
+
+
+def test_every_page_has_a_ticket_of_its_own(open_site: Any) -> None:
+    pattern = r'"data":\s*"([0-9a-f]{32})"'
+    first, second = (re.findall(pattern, open_site.page("/datasets", "?add=preview")) for _time in range(2))
+    assert first
+    assert first != second
 
 
 @pytest.mark.parametrize("job", ["", "77", "x", "-1", "9" * 30])

@@ -1,14 +1,17 @@
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from data.errors import EngineUnavailable, InvalidInput, TaskFailed
+from data.errors import Cancelled, EngineUnavailable, InvalidInput, TaskFailed
 from data.workspace import Workspace
-from inference.client import EngineClient
+from inference.client import EngineClient, _Connection
 from inference.engine_files import EngineAddress
 from inference.task_errors import as_vitrine_error
+from tests.serving import until
 
 
 def test_without_an_engine_the_caller_is_told_what_to_do(tmp_path: Path) -> None:
@@ -23,6 +26,52 @@ def test_the_address_of_a_dead_engine_is_not_tried(tmp_path: Path) -> None:
     EngineAddress("tls://127.0.0.1:9", "sqlite:///x.db", 1, "certificate", "key").publish(workspace)
     with pytest.raises(EngineUnavailable, match="not running"):
         EngineClient(workspace).call("explain", {}, timeout=0.05)
+
+
+class Flying:
+    """A task that never ends, and the client that was asked for it."""
+
+    status = "running"
+
+    def __init__(self) -> None:
+        self.submitted = 0
+        self.released = threading.Event()
+
+    def submit(self, *_arguments: object, **_options: object) -> "Flying":
+        self.submitted += 1
+        return self
+
+    def add_done_callback(self, _act: object) -> None:
+        pass
+
+    def release(self) -> None:
+        self.released.set()
+
+
+def test_the_last_caller_to_give_a_task_up_drops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, flying = EngineClient(Workspace.create(tmp_path)), Flying()
+    connection = _Connection(EngineAddress("tls://127.0.0.1:9", "sqlite:///x.db", 1, "certificate", "key"), flying)
+    monkeypatch.setattr(client, "_connected", lambda _deadline: connection)
+
+    def ask(ticket: str) -> object:
+        with client.tickets.held(ticket) as wanted:
+            return client.call("preview_source", {}, 60.0, wanted)
+
+    with ThreadPoolExecutor(2) as pool:
+        ada, bo = (pool.submit(ask, name) for name in ("ada", "bo"))
+        until(lambda: [flight.waiting for flight in connection.flights.values()] == [2], 20)
+        client.tickets.give_up("nobody")
+        client.tickets.give_up("ada")
+        with pytest.raises(Cancelled):
+            ada.result(20)
+        assert not bo.done()
+        assert not flying.released.is_set(), "somebody else waits for it"
+        client.tickets.give_up("bo")
+        with pytest.raises(Cancelled):
+            bo.result(20)
+    assert flying.released.is_set()
+    assert (flying.submitted, connection.flights) == (1, {})
+    client.tickets.give_up("bo")  # after its end there is nothing to leave
 
 
 def test_an_error_on_purpose_stays_what_it_is() -> None:
