@@ -4,12 +4,16 @@ Nothing is ever downloaded. Most of these classes give images decoded, and the w
 loss; those that list files in folders are read from their files.
 """
 
+import gzip
 import inspect
 import io
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -25,6 +29,8 @@ __all__ = ["TorchvisionSource"]
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 _VARIANTS = {"EMNIST": "split"}  # classes of several data sets, and the argument that chooses among them
+_PIECE = 2**20
+_MAX_UNPACKED = 2**30  # the largest, EMNIST's by class, has 547 MB
 _TARGETS = ("targets", "labels", "_labels")
 
 
@@ -63,7 +69,8 @@ class TorchvisionSource:
         folder = Path(root).expanduser().resolve()
         if not root or not folder.is_dir():
             raise InvalidInput(f"source 'torchvision:{where}' lacks its folder; write torchvision:{written}:ROOT")
-        parts = _open_splits(kind, written, folder, chosen)
+        with _unpacked(kind, folder) as there:
+            parts = _open_splits(kind, written, there, chosen)
         first = parts[0][1]
         given = getattr(first, "classes", None)
         canonical = f"torchvision:{written}:{folder}"
@@ -124,6 +131,41 @@ def _chosen(kind: Any, name: str, variant: str) -> dict[str, str]:
     if variant not in kind.splits:
         raise InvalidInput.choice("source", f"{name}/{variant}", [f"{name}/{known}" for known in kind.splits])
     return {_VARIANTS[name]: variant}
+
+
+@contextmanager
+def _unpacked(kind: Any, folder: Path) -> Iterator[Path]:
+    """The folder in which the class finds its files.
+
+    MNIST and its like unpack their files only where they download them. They read all at once when they are opened,
+    so the files can be unpacked to a place that is gone afterwards, and the folder stays as it is.
+    """
+    raw = folder / kind.__name__ / "raw"
+    packed = sorted(raw.glob("*-ubyte.gz")) if issubclass(kind, torchvision.datasets.MNIST) else []
+    packed = [path for path in packed if not path.with_suffix("").exists()]
+    if not packed:
+        yield folder
+        return
+    with TemporaryDirectory() as temporary:
+        there = Path(temporary) / kind.__name__ / "raw"
+        there.mkdir(parents=True)
+        for path in raw.glob("*-ubyte"):
+            (there / path.name).symlink_to(path)
+        for path in packed:
+            _unpack(path, there / path.stem)
+        yield Path(temporary)
+
+
+def _unpack(path: Path, place: Path) -> None:
+    """Writes what a gzip file holds; raises `InvalidInput` where it is damaged or holds more than such files do."""
+    try:
+        with gzip.open(path) as source, place.open("wb") as target:
+            while piece := source.read(_PIECE):
+                if target.tell() + len(piece) > _MAX_UNPACKED:
+                    raise InvalidInput(f"{path} is refused as a bomb: it unpacks to over {_MAX_UNPACKED:,} bytes")
+                target.write(piece)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InvalidInput(f"{path} cannot be unpacked: {' '.join(str(error).split())}") from error
 
 
 def _open_splits(kind: Any, name: str, folder: Path, chosen: Mapping[str, str]) -> list[tuple[str | None, Any]]:

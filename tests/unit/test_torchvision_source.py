@@ -1,5 +1,6 @@
 """torchvision's data sets as sources, from files in their own formats; nothing is downloaded."""
 
+import gzip
 import struct
 import subprocess
 import sys
@@ -45,6 +46,28 @@ def test_idx_files(tmp_path: Path, database: Database, fashion: Path):
     expected = np.frombuffer(raw, np.uint8).reshape(-1, 28, 28)
     assert items[21].reader is not None
     assert np.array_equal(np.asarray(decode(items[21].reader()))[..., 0], expected[1])
+
+
+def test_packed_idx_files_are_read_and_the_folder_stays_as_it_is(fashion: Path, monkeypatch: pytest.MonkeyPatch):
+    plain = [item.reader() for item in open_source(f"torchvision:FashionMNIST:{fashion}").items() if item.reader]
+    raw = fashion / "FashionMNIST" / "raw"
+    for path in list(raw.iterdir())[1:]:
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    before = sorted(raw.iterdir())
+    source = open_source(f"torchvision:FashionMNIST:{fashion}")
+    assert source.name == f"torchvision:FashionMNIST:{fashion}"
+    assert [item.reader() for item in source.items() if item.reader] == plain
+    assert len(plain) == 30
+    assert sorted(raw.iterdir()) == before
+    with monkeypatch.context() as patched:
+        patched.setattr("inference.torchvision_source._MAX_UNPACKED", 1000)
+        with pytest.raises(InvalidInput, match="refused as a bomb"):
+            open_source(f"torchvision:FashionMNIST:{fashion}")
+    torn = next(path for path in before if path.suffix == ".gz")
+    torn.write_bytes(torn.read_bytes()[:-20])
+    with pytest.raises(InvalidInput, match="cannot be unpacked"):
+        open_source(f"torchvision:FashionMNIST:{fashion}")
 
 
 def test_a_class_of_several_data_sets(tmp_path: Path, database: Database):
