@@ -82,9 +82,13 @@ def steps(found: list[DatasetSummary]) -> list[Step]:
             Step(_("Browse {name}", name=dataset.name), _("Look at the samples."), link("/browse", here), "images"),
             Step(_("Apply a model"), command, "/jobs", "cpu"),
         ]
-    wrong = round((1 - newest.accuracy) * newest.samples) if newest.accuracy is not None else 0
-    listed = [
-        Step(
+    if newest.accuracy is None:  # nothing is right or wrong
+        narrowed: dict[str, str] = {}
+        first = Step(_("Browse {name}", name=dataset.name), _("Look at the samples."), link("/browse", here), "images")
+    else:
+        narrowed = {"outcome": "wrong"}
+        wrong = round((1 - newest.accuracy) * newest.samples)
+        first = Step(
             _("See what {model} gets wrong", model=newest.reference),
             ngettext(
                 "{count} sample of {name}, the surest first",
@@ -92,9 +96,11 @@ def steps(found: list[DatasetSummary]) -> list[Step]:
                 wrong,
                 name=dataset.name,
             ),
-            link("/browse", {**here, "outcome": "wrong", "sort": "confidence", "descending": "1"}),
+            link("/browse", {**here, **narrowed, "sort": "confidence", "descending": "1"}),
             "x-circle",
-        ),
+        )
+    listed = [
+        first,
         Step(
             _("Find clusters of errors"),
             _("The dataset in embedding space; draw a lasso around what looks odd."),
@@ -104,7 +110,7 @@ def steps(found: list[DatasetSummary]) -> list[Step]:
         Step(
             _("Label what is wrong"),
             _("{n} samples judged so far", n=number(best.judged)),
-            link("/browse", {**here, "outcome": "wrong", "feedback": "none"}),
+            link("/browse", {**here, **narrowed, "feedback": "none"}),
             "tag",
             done=best.judged > 0,
         ),

@@ -93,7 +93,7 @@ def grid_columns(names: Sequence[str]) -> list[dict[str, Any]]:
             "field": f"metadata{place}",
             "colId": f"{METADATA_PREFIX}{name}",  # what the address calls this order
             "headerName": name,
-            "minWidth": 90,
+            "minWidth": 110,
             "flex": 1,
         }
         for place, name in enumerate(names)

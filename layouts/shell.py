@@ -221,7 +221,7 @@ def _picker(picker: str, icon_name: str, label: str) -> Component:
     return html.Div(
         [
             html.Label([icon(icon_name), html.Span(label, className="picker-label")], htmlFor=picker),
-            dbc.Select(id=picker, options=[], size="sm"),
+            dbc.Select(id=picker, options=[], size="sm", placeholder=_("none chosen")),
         ],
         className="picker",
         title=label,

@@ -1,10 +1,12 @@
 """The frame: the index page, navigation, pickers, status, and addresses that make no sense."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from callbacks.context import spread
+from callbacks.overview import steps, summaries
 
 PICKERS = {"_pages_location.pathname": "/browse", "_pages_location.search": ""}
 
@@ -131,3 +133,12 @@ def test_overview_lists_running_jobs(fresh_site: Any) -> None:
     assert fresh_site.ask("overview-jobs.children", {})["overview-jobs"]["children"] is None
     fresh_site.services.jobs.submit("train", {"recipe": "digits-1"}, "ada")
     assert "digits-1" in str(fresh_site.ask("overview-jobs.children", {}))
+
+
+def test_without_accuracy_the_overview_leads_to_no_errors(site: Any) -> None:
+    (garden,) = [found for found in summaries(site.services) if found.dataset.name == "garden"]
+    assert "outcome=wrong" in steps([garden])[0].href
+    unscored = replace(garden, runs=tuple(replace(run, accuracy=None) for run in garden.runs))
+    listed = steps([unscored])
+    assert listed[0].title == "Browse garden"
+    assert not [step for step in listed if "outcome=wrong" in step.href]
