@@ -102,7 +102,7 @@ class MetadataFilter:
                 f"The address filters by {len(names)} metadata columns; at most {_MAX_FILTERS} are allowed, "
                 f"with names of at most {_MAX_TEXT} characters"
             )
-        return tuple(
+        asked = (
             cls(
                 column=name,
                 values=_many(parameters, f"meta.{name}"),
@@ -113,6 +113,7 @@ class MetadataFilter:
             )
             for name in sorted(names)
         )
+        return tuple(one for one in asked if one.to_parameters())
 
     def to_parameters(self) -> dict[str, str | list[str]]:
         """The URL parameters that give this filter back."""

@@ -58,6 +58,8 @@ def test_columns_keep_their_names_and_types(services: Services, view: View) -> N
         ({"meta.site": "Nørth", f"meta.{SEEN}": "yes", f"min.{WEIGHT}": "1"}, [6]),
         ({f"meta.{SEEN}": "yes", "sort": "sample_id", "descending": "1"}, [10, 8, 6, 4, 2, 0]),
         ({"no.site": "1"}, [11]),
+        ({"no.site": "0", "meta.site": "south"}, [1, 4, 7, 10]),
+        ({"no.site": "x", "max.count": [], "sort": "row"}, list(range(COUNT))),
         ({f"no.{WEIGHT}": "1"}, [10]),
         ({f"no.{SEEN}": "1"}, [9]),
         ({f"no.{DOTTED}": "1"}, []),
