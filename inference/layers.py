@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from data.errors import InvalidInput
 from inference.grids import feature_grid, grid_shape, pool_features
 
-__all__ = ["Layers", "input_channels", "inspect_network", "pool_embedding", "run_once"]
+__all__ = ["ACTIVATIONS", "Layers", "input_channels", "inspect_network", "pool_embedding", "run_once"]
 
 _WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
 _POOLING = tuple(
@@ -21,12 +21,12 @@ _POOLING = tuple(
     for kind in ("Max", "Avg", "AdaptiveMax", "AdaptiveAvg", "LP")
     for dimensions in (1, 2)
 )
-_ACTIVATIONS = tuple(
+ACTIVATIONS = tuple(
     kind
     for kind in vars(nn.modules.activation).values()
     if isinstance(kind, type) and issubclass(kind, nn.Module) and kind not in (nn.Module, nn.MultiheadAttention)
 )
-_PASSING = (*_POOLING, *_ACTIVATIONS, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.Flatten, nn.Identity)
+_PASSING = (*_POOLING, *ACTIVATIONS, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.Flatten, nn.Identity)
 
 
 @dataclass(frozen=True, slots=True)

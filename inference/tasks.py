@@ -47,6 +47,7 @@ __all__ = [
 TASKS: Mapping[str, str] = {
     "add_dataset": "inference.worker.datasets:add",
     "architecture": "inference.worker.describing:architecture",
+    "attention": "inference.worker.interactive:attention",
     "explain": "inference.worker.interactive:explain",
     "explanation_choices": "inference.worker.describing:explanation_choices",
     "index_shard": "inference.worker.indexing:index_shard",

@@ -1,6 +1,7 @@
 """The network as a function of images, as the methods and Captum ask it: in batches that fit, one thread at a time."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from data.errors import InvalidInput
 from inference.explanations.protocol import Attribution, Pulse, Question
 from inference.models import LoadedModel
 
-__all__ = ["Logits", "batch_size", "batches", "pixel_attribution", "targets_of"]
+__all__ = ["Logits", "batch_size", "batches", "gradients_allowed", "pixel_attribution", "targets_of"]
 
 _PIXELS = {"cpu": 32 * 224 * 224}
 _PIXELS_ON_GPU = 128 * 224 * 224
@@ -53,12 +54,16 @@ class Logits:
         self._pulse(min(self._done / self._images, 1.0))
         return logits
 
-    def gradients(self, batch: Tensor, targets: Tensor) -> Tensor:
-        """How steeply each image's logit rises with its pixels, (N, C, H, W)."""
+    def gradients(self, batch: Tensor, targets: Tensor, rules: AbstractContextManager[object] | None = None) -> Tensor:
+        """How steeply each image's logit rises with its pixels, (N, C, H, W).
+
+        Args:
+            rules: What the network runs within, `inference.explanations.rules` for instance.
+        """
         given = batch.detach().requires_grad_()
-        with torch.enable_grad():
-            asked = self(given).gather(1, targets[:, None]).sum()
-        (slopes,) = torch.autograd.grad(asked, given)
+        with torch.enable_grad(), rules or nullcontext():
+            logits = self(given)
+        (slopes,) = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), given)
         return slopes
 
 
@@ -85,8 +90,29 @@ def targets_of(question: Question, device: torch.device) -> Tensor:
     return torch.as_tensor(list(question.targets), dtype=torch.int64, device=device)
 
 
+@contextmanager
+def gradients_allowed(method: str) -> Iterator[None]:
+    """Says it in one line where a network changes in place what its gradient needs.
+
+    Raises:
+        InvalidInput: It does so. Such a network could not be trained either.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "modified by an inplace operation" not in str(error):
+            raise
+        raise InvalidInput(
+            f"{method} needs gradients, and this network changes in place what its gradients are computed from"
+        ) from error
+
+
 def pixel_attribution(
-    loaded: LoadedModel, question: Question, size: int, attribute: Callable[[Tensor, Tensor], Tensor]
+    loaded: LoadedModel,
+    question: Question,
+    method: str,
+    size: int,
+    attribute: Callable[[Tensor, Tensor], Tensor],
 ) -> Attribution:
     """Maps of a method that works on pixels, from what it gives for each number of each pixel.
 
@@ -94,10 +120,13 @@ def pixel_attribution(
     one, whose parts are magnitudes, stays a magnitude.
 
     Args:
+        method: Who asks, for the errors' texts.
         size: Images at a time.
         attribute: (N, C, H, W) from a batch of that shape and its targets.
     """
     maps: list[np.ndarray] = []
     for images, targets in batches(loaded, question, size):
-        maps.append(attribute(images, targets).detach().sum(1).float().cpu().numpy())
+        with gradients_allowed(method):
+            values = attribute(images, targets)
+        maps.append(values.detach().sum(1).float().cpu().numpy())
     return Attribution(np.concatenate(maps), "input")

@@ -1,13 +1,18 @@
-"""What can be chosen when a version is explained, as one pass of noise shows it."""
+"""What can be chosen when a version is explained, as passes of noise show it."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
+from data.errors import InvalidInput
 from data.types import ExplanationChoices
-from inference.explanations import METHODS
+from inference.catalogue import EXPLANATIONS
+from inference.explanations import METHODS, ExplanationMethod, Question
+from inference.explanations.tokens import attend
 from inference.grids import grid_shape
 from inference.layers import run_once
 from inference.models import LoadedModel
@@ -15,18 +20,43 @@ from inference.models import LoadedModel
 __all__ = ["choices"]
 
 
+_ROWS = (nn.Sequential, nn.ModuleList)
+
+
 def choices(loaded: LoadedModel) -> ExplanationChoices:
     """Which methods suit the version, and where they can look.
+
+    Methods of few passes are tried on an image of noise too, because some networks show only in a pass what they
+    compute with.
 
     Raises:
         InvalidInput: The network does not take an image of the version's size.
     """
-    return ExplanationChoices(
-        unsuited={name: method.unsuited(loaded) or "" for name, method in METHODS.items()},
-        layers=_layers_with_grid(loaded),
-        attention=(),
-        heads=0,
-    )
+    layers = _layers_with_grid(loaded)
+    unsuited = {name: _unsuited(loaded, method) for name, method in METHODS.items()}
+    attention: tuple[str, ...] = ()
+    heads = 0
+    if not unsuited["attention"]:
+        found = attend(loaded, torch.from_numpy(_noise(loaded)).to(loaded.device), "attention")
+        attention, heads = found.names, max(weights.shape[1] for weights in found.weights)
+    return ExplanationChoices(unsuited, layers, attention, heads)
+
+
+def _unsuited(loaded: LoadedModel, method: ExplanationMethod) -> str:
+    """Why the method cannot work on the network; empty if it can."""
+    reason = method.unsuited(loaded)
+    if reason is None and not EXPLANATIONS[method.name].dear:
+        try:
+            method(loaded, Question(_noise(loaded), [0]))
+        except InvalidInput as error:
+            return str(error).removeprefix(f"{method.name} ")
+    return reason or ""
+
+
+def _noise(loaded: LoadedModel) -> np.ndarray:
+    preprocessing = loaded.version.preprocessing
+    shape = (1, len(preprocessing.mean), preprocessing.image_size, preprocessing.image_size)
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
 
 
 def _layers_with_grid(loaded: LoadedModel) -> tuple[str, ...]:
@@ -51,15 +81,26 @@ def _layers_with_grid(loaded: LoadedModel) -> tuple[str, ...]:
         for name in _stages_and_blocks(loaded.module, loaded.version.explain_layer):
             hooks.callback(loaded.module.get_submodule(name).register_forward_hook(watch(name)).remove)
         run_once(loaded.module, preprocessing.image_size, len(preprocessing.mean))
-    outermost = {output: name for name, output in ended.items()}  # parts end before the whole
+    outermost: dict[int, str] = {}
+    for name, output in ended.items():  # parts end before the whole
+        if output not in outermost or outermost[output].startswith(f"{name}."):
+            outermost[output] = name
     return tuple(outermost.values())
 
 
 def _stages_and_blocks(network: nn.Module, explain_layer: str | None) -> Iterator[str]:
-    """Names of the modules that have parts, of those in a row at the top, and of the explain layer."""
-    in_a_row = {""} | {name for name, module in network.named_modules() if isinstance(module, nn.Sequential)}
+    """Names of the modules that have parts, of those in a row at the top, and of the explain layer.
+
+    What lies within one of the like parts of a row is left out.
+    """
+    rows = {name for name, module in network.named_modules() if isinstance(module, _ROWS)}
+    blocks = {
+        name
+        for name, module in network.named_modules()
+        if name.rpartition(".")[0] in rows and name not in rows and any(True for _ in module.children())
+    }
     for name, module in network.named_modules():
-        parents = [name[:at] for at, sign in enumerate(name) if sign == "."]
-        top = in_a_row.issuperset(parents)
-        if name and (top or name == explain_layer or any(True for _ in module.children())):
+        parents = {name[:at] for at, sign in enumerate(name) if sign == "."}
+        listed = parents <= rows or (parents.isdisjoint(blocks) and any(True for _ in module.children()))
+        if name and (listed or name == explain_layer):
             yield name

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from data.errors import InvalidInput
+from inference.explanations.asking import gradients_allowed
 from inference.explanations.protocol import Question
 from inference.grids import feature_grid
 from inference.models import LoadedModel
@@ -62,7 +63,8 @@ def layer_features(loaded: LoadedModel, question: Question, method: str) -> list
             raise InvalidInput(f"{method} cannot work at {names[0]}: the logits do not depend on it")
         asked = logits[torch.arange(len(logits)), torch.as_tensor(question.targets)].sum()
         outputs = [captured[at] for at in range(len(names))]
-        gradients = torch.autograd.grad(asked, outputs, allow_unused=True)
+        with gradients_allowed(method):
+            gradients = torch.autograd.grad(asked, outputs, allow_unused=True)
     return [_grids(method, *found) for found in zip(names, outputs, gradients, strict=True)]
 
 

@@ -53,5 +53,5 @@ class IntegratedGradients:
             errors.extend((delta.abs() / rise.abs().clamp_min(_TINY)).tolist())
             return found  # type: ignore[no-any-return]
 
-        maps = pixel_attribution(loaded, question, size, attribute)
+        maps = pixel_attribution(loaded, question, self.name, size, attribute)
         return replace(maps, facts={"completeness_error": errors})

@@ -28,7 +28,7 @@ class LayerCam:
         return without_grid(loaded)
 
     def __call__(self, loaded: LoadedModel, question: Question, pulse: Pulse = unheard) -> Attribution:
-        return class_activation_map(loaded, question, self.name, _combine)
+        return class_activation_map(loaded, question, self.name, _combine, pulse)
 
 
 def _combine(features: LayerFeatures) -> Tensor:

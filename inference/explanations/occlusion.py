@@ -51,4 +51,4 @@ class Occlusion:
             )
             return found[:, :1]  # a square covers all channels, which therefore have the same values
 
-        return pixel_attribution(loaded, question, 1, attribute)
+        return pixel_attribution(loaded, question, self.name, 1, attribute)

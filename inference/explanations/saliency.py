@@ -30,6 +30,7 @@ class Saliency:
         return pixel_attribution(
             loaded,
             question,
+            self.name,
             batch_size(loaded, graph=True),
             lambda images, targets: network.attribute(images.requires_grad_(), targets),
         )

@@ -9,6 +9,7 @@ from data.images import decode
 from data.samples import View
 from data.types import ExplanationRequest
 from inference.class_names import class_names
+from inference.explanations.attention import attention_from
 from inference.explanations.service import explain as explain_image
 from inference.models import load
 from inference.neighbours import nearest
@@ -17,7 +18,7 @@ from inference.preprocessing import to_array
 from inference.tasks import WorkerContext
 from inference.worker.pulse import task_pulse
 
-__all__ = ["explain", "neighbours", "predict_image", "warm_up"]
+__all__ = ["attention", "explain", "neighbours", "predict_image", "warm_up"]
 
 _UPLOADS = "uploads"
 _TOP = 5
@@ -62,10 +63,7 @@ def predict_image(context: WorkerContext, payload: Mapping[str, Any]) -> dict[st
     Raises:
         NotFound: The upload is no longer in the cache, or there is no such version.
     """
-    path = context.cache.get(_UPLOADS, payload["upload"], ".png")
-    if path is None:
-        raise NotFound("The uploaded image is no longer kept; upload it again")
-    content = path.read_bytes()
+    content = _uploaded(context, payload["upload"])
     version = context.models.get(payload["model"], payload["version"])
     classes = class_names(version, context.datasets.get(payload["dataset"]) if payload.get("dataset") else None)
     loaded = load(context.workspace, version)
@@ -90,6 +88,46 @@ def predict_image(context: WorkerContext, payload: Mapping[str, Any]) -> dict[st
         "explanation": explanation,
         "refused": refused,
     }
+
+
+def attention(context: WorkerContext, payload: Mapping[str, Any]) -> list[list[float]]:
+    """How much a token of a transformer takes from each patch: the rows of the grid of patches, in [0, 1].
+
+    Payload: model, version; of a sample dataset and row, of an upload its digest as `upload`; layer (one of
+    `ExplanationChoices.attention`), head (None for the mean of all), patch ([row, column] on the grid; None for the
+    token that the logits are read from).
+
+    Raises:
+        InvalidInput: The network has no attention between all its tokens, or no such layer, head or patch.
+        NotFound: There is no such dataset, sample, upload or version.
+    """
+    version = context.models.get(payload["model"], payload["version"])
+    image = to_array(decode(_content(context, payload)), version.preprocessing)
+    patch = payload.get("patch")
+    grid = attention_from(
+        load(context.workspace, version),
+        image,
+        payload["layer"],
+        payload.get("head"),
+        None if patch is None else (int(patch[0]), int(patch[1])),
+    )
+    rows: list[list[float]] = grid.tolist()
+    return rows
+
+
+def _content(context: WorkerContext, payload: Mapping[str, Any]) -> bytes:
+    """The image file of an upload or of a sample."""
+    if payload.get("upload"):
+        return _uploaded(context, payload["upload"])
+    dataset = context.datasets.get(payload["dataset"])
+    return context.datasets.read(dataset.name, context.samples.row(View(dataset), payload["row"]).sample)
+
+
+def _uploaded(context: WorkerContext, digest: str) -> bytes:
+    path = context.cache.get(_UPLOADS, digest, ".png")
+    if path is None:
+        raise NotFound("The uploaded image is no longer kept; upload it again")
+    return path.read_bytes()
 
 
 def neighbours(context: WorkerContext, payload: Mapping[str, Any]) -> list[list[float]]:

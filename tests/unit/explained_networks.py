@@ -1,0 +1,141 @@
+"""Networks for the tests of explanation methods: small, with random weights, of the architectures that teams have."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from data.types import ModelVersion, Preprocessing
+from inference.layers import inspect_network
+from inference.models import LoadedModel
+from inference.vision import torchvision
+
+import timm  # isort: skip  # only after torchvision's missing operators are declared
+
+__all__ = ["ARCHITECTURES", "Functional", "by_name", "image_batch", "in_memory"]
+
+_CLASSES = 5
+
+
+def in_memory(network: nn.Module, size: int, channels: int = 3) -> LoadedModel:
+    """The network as if it were a registered version."""
+    network = network.eval().requires_grad_(False)
+    layers = inspect_network(network, size, channels)
+    version = ModelVersion(
+        model="net",
+        version=1,
+        digest="0" * 64,
+        arch="",
+        classes=(),
+        outputs=layers.outputs,
+        parameters=layers.parameters,
+        preprocessing=Preprocessing(size, size, (0.0,) * channels, (1.0,) * channels),
+        embedding_dim=layers.embedding_dim,
+        embedding_layer=layers.embedding_layer,
+        explain_layer=layers.explain_layer,
+        parent=None,
+        created_at=datetime.now(UTC),
+    )
+    return LoadedModel(version, network, torch.device("cpu"))
+
+
+def image_batch(count: int, size: int, channels: int = 3) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(count, channels, size, size)).astype(np.float32)
+
+
+def _densenet() -> nn.Module:
+    network: nn.Module = torchvision.models.DenseNet(8, (2, 2), 16, num_classes=_CLASSES)
+    return network
+
+
+def _resnet() -> nn.Module:
+    from torchvision.models.resnet import BasicBlock
+
+    return torchvision.models.ResNet(BasicBlock, [1, 1, 1, 1], num_classes=_CLASSES)  # type: ignore[no-any-return]
+
+
+def _vgg() -> nn.Module:
+    from torchvision.models.vgg import VGG, make_layers
+
+    network: nn.Module = VGG(make_layers([8, "M", 16, "M", 16], batch_norm=True), num_classes=_CLASSES)
+    network.classifier = nn.Sequential(nn.Linear(16 * 49, 16), nn.ReLU(True), nn.Dropout(), nn.Linear(16, _CLASSES))
+    return network
+
+
+def _convnext() -> nn.Module:
+    return timm.create_model("convnext_atto", num_classes=_CLASSES, depths=(1, 1, 1, 1))  # type: ignore[no-any-return]
+
+
+def _vit() -> nn.Module:
+    vit = torchvision.models.VisionTransformer(32, 8, 2, 2, 16, 32, num_classes=_CLASSES)
+    nn.init.normal_(vit.heads.head.weight)  # torchvision begins with zeros, and nothing depends on anything
+    return vit  # type: ignore[no-any-return]
+
+
+def _swin() -> nn.Module:
+    return torchvision.models.SwinTransformer(  # type: ignore[no-any-return]
+        [2, 2], 16, [1, 1], [2, 2], [4, 4], num_classes=_CLASSES
+    )
+
+
+def _timm(name: str, **options: object) -> Callable[[], nn.Module]:
+    return lambda: timm.create_model(name, num_classes=_CLASSES, **options)
+
+
+def _transformers() -> nn.Module:
+    from transformers import ViTConfig, ViTForImageClassification
+
+    from inference.adapters.transformers import Logits
+
+    configuration = ViTConfig(
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        image_size=32,
+        patch_size=8,
+        num_labels=_CLASSES,
+    )
+    return Logits(ViTForImageClassification(configuration))
+
+
+ARCHITECTURES: Mapping[str, tuple[Callable[[], nn.Module], int]] = {
+    "resnet": (_resnet, 40),
+    "vgg": (_vgg, 32),
+    "densenet": (_densenet, 33),
+    "mobilenet_v2": (lambda: torchvision.models.mobilenet_v2(num_classes=_CLASSES, width_mult=0.25), 40),
+    "mobilenet_v3": (lambda: torchvision.models.mobilenet_v3_small(num_classes=_CLASSES, width_mult=0.5), 40),
+    "convnext": (_convnext, 64),
+    "vit": (_vit, 32),
+    "swin": (_swin, 32),
+    "timm_vit": (_timm("vit_tiny_patch16_224", img_size=64, depth=2, embed_dim=24, num_heads=3), 64),
+    "timm_deit": (_timm("deit_tiny_distilled_patch16_224", img_size=64, depth=2, embed_dim=24, num_heads=3), 64),
+    "transformers_vit": (_transformers, 32),
+}
+"""Of each its maker and a size of images that it takes."""
+
+
+@cache
+def by_name(name: str) -> LoadedModel:
+    make, size = ARCHITECTURES[name]
+    torch.manual_seed(0)
+    return in_memory(make(), size)
+
+
+class Functional(nn.Module):
+    """Calls its activations as functions, in place, and changes its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3, padding=1)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        images.mul_(2)
+        grid = F.relu(self.conv(images), inplace=True)
+        logits: Tensor = self.head(torch.relu_(grid - 0.5).mean((2, 3)))
+        return logits
