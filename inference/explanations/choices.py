@@ -21,6 +21,7 @@ __all__ = ["choices"]
 
 
 _ROWS = (nn.Sequential, nn.ModuleList)
+_PASSING_ON = (nn.Identity, nn.Dropout, nn.Dropout2d)
 
 
 def choices(loaded: LoadedModel) -> ExplanationChoices:
@@ -81,11 +82,11 @@ def _layers_with_grid(loaded: LoadedModel) -> tuple[str, ...]:
         for name in _stages_and_blocks(loaded.module, loaded.version.explain_layer):
             hooks.callback(loaded.module.get_submodule(name).register_forward_hook(watch(name)).remove)
         run_once(loaded.module, preprocessing.image_size, len(preprocessing.mean))
-    outermost: dict[int, str] = {}
-    for name, output in ended.items():  # parts end before the whole
-        if output not in outermost or outermost[output].startswith(f"{name}."):
-            outermost[output] = name
-    return tuple(outermost.values())
+    return tuple(
+        name
+        for name, output in ended.items()
+        if not any(name.startswith(f"{whole}.") and given == output for whole, given in ended.items())
+    )
 
 
 def _stages_and_blocks(network: nn.Module, explain_layer: str | None) -> Iterator[str]:
@@ -101,6 +102,8 @@ def _stages_and_blocks(network: nn.Module, explain_layer: str | None) -> Iterato
     }
     for name, module in network.named_modules():
         parents = {name[:at] for at, sign in enumerate(name) if sign == "."}
+        if isinstance(module, _PASSING_ON):
+            continue
         listed = parents <= rows or (parents.isdisjoint(blocks) and any(True for _ in module.children()))
         if name and (listed or name == explain_layer):
             yield name

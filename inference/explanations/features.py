@@ -55,7 +55,7 @@ def layer_features(loaded: LoadedModel, question: Question, method: str) -> list
     names = question.layers or (str(loaded.version.explain_layer),)
     batch = torch.from_numpy(question.images).to(loaded.device)
     with loaded.lock, torch.no_grad(), _graph_from([_layer(loaded.module, name) for name in names]) as captured:
-        logits = loaded.module(batch)
+        logits = loaded.module(batch.clone())  # the network may change its input in place
         missing = [name for at, name in enumerate(names) if at not in captured]
         if missing:
             raise InvalidInput(f"{method} cannot work at {missing[0]}: no image passes through it")

@@ -52,7 +52,7 @@ class KernelShap:
             scores = []
             for part in torch.from_numpy(np.concatenate([ends, sets])).to(images.device).split(size):  # type: ignore[no-untyped-call]
                 with torch.no_grad():
-                    scores.append(network(images * part[:, None, places])[:, targets[0]].double().cpu())
+                    scores.append(network(images * part[:, None, places])[:, targets[0]].cpu().double())
             none, whole, *_rest = found = torch.cat(scores).numpy()
             values = shapley_values(sets, weights, found[2:] - none, whole - none)
             return torch.from_numpy(values).float().to(images.device)[places][None, None]

@@ -43,7 +43,7 @@ class ScoreCam:
             layers = [features.layer for features in found]
             passes = sum(features.activations.shape[1] for features in found) * len(question.images)
             share = at / len(question.images)
-            network = Logits(loaded, self.name, passes, lambda done, share=share: pulse(share + done))  # type: ignore[misc]
+            network = Logits(loaded, self.name, passes, lambda done, share=share: pulse(min(share + done, 1.0)))  # type: ignore[misc]
             given = torch.from_numpy(alone.images).to(loaded.device)
             grids = [
                 _weighted(network, features.activations, given, targets[at], batch_size(loaded, graph=False))

@@ -86,6 +86,21 @@ def _timm(name: str, **options: object) -> Callable[[], nn.Module]:
     return lambda: timm.create_model(name, num_classes=_CLASSES, **options)
 
 
+class Encoder(nn.Module):
+    """A transformer of torch's own layers, whose logits are read from all patches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 16, 8, 8)
+        layer = nn.TransformerEncoderLayer(16, 2, 32, activation="gelu", batch_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.head = nn.Linear(16, _CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.encoder(self.patches(images).flatten(2).mT).mean(1))
+        return logits
+
+
 def _transformers() -> nn.Module:
     from transformers import ViTConfig, ViTForImageClassification
 
@@ -114,6 +129,7 @@ ARCHITECTURES: Mapping[str, tuple[Callable[[], nn.Module], int]] = {
     "swin": (_swin, 32),
     "timm_vit": (_timm("vit_tiny_patch16_224", img_size=64, depth=2, embed_dim=24, num_heads=3), 64),
     "timm_deit": (_timm("deit_tiny_distilled_patch16_224", img_size=64, depth=2, embed_dim=24, num_heads=3), 64),
+    "torch_encoder": (Encoder, 32),
     "transformers_vit": (_transformers, 32),
 }
 """Of each its maker and a size of images that it takes."""

@@ -2,7 +2,6 @@
 
 import math
 import threading
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -78,7 +77,6 @@ def test_drawn_sets_find_the_values_of_a_sum() -> None:
     assert len(sets) == 200
     assert {sum(one) for one in sets.tolist()} <= set(range(1, 20))
     assert np.allclose(shapley_values(sets, weights, sets @ worth, worth.sum()), worth, atol=1e-8)
-    assert all(size in {sum(one) for one in sets.tolist()} for size in (1, 19)), list(combinations("ab", 1))
 
 
 def test_superpixels_keep_to_colours() -> None:
@@ -97,7 +95,8 @@ class Corner(nn.Module):
         super().__init__()
         self.head = nn.Linear(1, 2)
         with torch.no_grad():
-            self.head.weight.copy_(torch.tensor([[3.0], [-3.0]]))
+            self.head.weight.copy_(torch.tensor([[6.0], [-6.0]]))
+            self.head.bias.copy_(torch.tensor([-3.0, 3.0]))
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.head(images[:, :1, :8, :8].mean((1, 2, 3))[:, None])
@@ -114,7 +113,7 @@ def test_perturbation_finds_the_corner_that_is_seen(method: str) -> None:
     assert values[:6, :6].mean() > 1.1 * values[:6, 10:].mean()
 
 
-@pytest.mark.parametrize("name", ["vit", "timm_vit", "timm_deit", "transformers_vit"])
+@pytest.mark.parametrize("name", ["vit", "timm_vit", "timm_deit", "torch_encoder", "transformers_vit"])
 def test_watching_attention_changes_nothing(name: str) -> None:
     loaded = by_name(name)
     batch = torch.from_numpy(image_batch(2, loaded.version.preprocessing.image_size))
@@ -195,9 +194,8 @@ def test_two_threads_watch_their_own_network_only() -> None:
 
     def again(name: str, at: int) -> None:
         loaded = (vit, resnet)[at]
-        for _ in range(5):
-            if not np.array_equal(METHODS[name](loaded, questions[at]).values, alone[at]):
-                wrong.append(name)
+        found = [METHODS[name](loaded, questions[at]).values for _ in range(5)]
+        wrong.extend(name for values in found if not np.array_equal(values, alone[at]))
 
     threads = [threading.Thread(target=again, args=pair) for pair in (("gradient_rollout", 0), ("deeplift", 1)) * 2]
     for thread in threads:

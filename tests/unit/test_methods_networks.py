@@ -42,6 +42,7 @@ UNSUITED = {
     "swin": ATTENTION | {"guided_backprop", "deeplift", "lrp"},
     "timm_vit": {"guided_backprop", "deeplift", "lrp"},
     "timm_deit": {"guided_backprop", "deeplift", "lrp"},
+    "torch_encoder": {"guided_backprop", "deeplift", "lrp"},
     "transformers_vit": {"guided_backprop", "deeplift", "lrp"},
 }
 
@@ -145,8 +146,8 @@ def test_a_network_that_spoils_its_gradients_is_refused_in_one_line() -> None:
 
 
 def test_the_map_of_an_image_does_not_depend_on_the_others_and_the_seed_decides() -> None:
-    loaded = by_name("resnet")
-    images = image_batch(2, 40)
+    loaded = by_name("densenet")
+    images = image_batch(2, 33)
     for method in SHORT.values():
         if method.unsuited(loaded):
             continue
@@ -160,8 +161,8 @@ def test_the_map_of_an_image_does_not_depend_on_the_others_and_the_seed_decides(
 
 
 def test_dear_methods_tell_how_far_they_are_and_stop_when_nobody_waits() -> None:
-    loaded = by_name("resnet")
-    question = Question(image_batch(2, 40), [0, 1])
+    loaded = by_name("densenet")
+    question = Question(image_batch(2, 33), [0, 1])
 
     def nobody(_share: float) -> None:
         assert not loaded.lock.locked()
@@ -181,7 +182,7 @@ def test_dear_methods_tell_how_far_they_are_and_stop_when_nobody_waits() -> None
 
 def test_what_can_be_chosen() -> None:
     found = choices(by_name("resnet"))
-    assert found.layers[:4] == ("conv1", "relu", "maxpool", "layer1.0")
+    assert found.layers[:4] == ("conv1", "bn1", "relu", "maxpool")
     assert found.layers[-1] == "layer4"
     assert found.attention == ()
     assert {name for name, reason in found.unsuited.items() if reason} == ATTENTION

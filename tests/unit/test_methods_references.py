@@ -94,7 +94,7 @@ def test_covering_and_noise_are_as_in_captum(name: str) -> None:
         images, (3, window, window), (3, window // 2, window // 2), target=targets
     )
     assert cosine(Occlusion(share=0.5)(loaded, asked).values, added_up(theirs)) > ALIKE
-    spread = float(images.max() - images.min()) * 0.15
+    spread = float(np.ptp(asked.images)) * 0.15
     torch.manual_seed(5)
     theirs = captum.attr.NoiseTunnel(captum.attr.Saliency(loaded.module)).attribute(
         images, nt_samples=3, stdevs=spread, target=int(targets)
@@ -121,9 +121,9 @@ def test_gradient_shap_comes_to_what_captum_comes_to() -> None:
 def test_shapley_values_are_those_of_captum() -> None:
     loaded = by_name("resnet")
     asked = Question(image_batch(1, 40), [1])
-    method = KernelShap(patches=6, samples=100)
+    method = KernelShap(patches=4, samples=100)
     places = torch.from_numpy(superpixels(asked.images[0], method.patches))
-    assert 2 <= int(places.max()) + 1 <= 6
+    assert 2 <= int(places.max()) + 1 <= 4
     exact = captum.attr.ShapleyValues(loaded.module).attribute(
         torch.from_numpy(asked.images), target=1, feature_mask=places[None, None], perturbations_per_eval=1
     )
@@ -172,8 +172,14 @@ def _as_modules(network: nn.Module) -> nn.Module:
             module.relu, module.relu2, module.plus = nn.ReLU(), nn.ReLU(), Addition_Module()
             module.forward = _block_of_modules.__get__(module)
     if isinstance(twin, DenseNet):
-        twin.features.add_module("relu5", nn.ReLU())  # called as a function there, which is then without effect
+        twin.last = nn.ReLU()
+        twin.forward = _densenet_of_modules.__get__(twin)
     return twin
+
+
+def _densenet_of_modules(network: Any, images: Tensor) -> Tensor:
+    logits: Tensor = network.classifier(network.last(network.features(images)).mean((2, 3)))
+    return logits
 
 
 def _block_of_modules(block: Any, features: Tensor) -> Tensor:
@@ -195,14 +201,15 @@ CAMS = {
 
 @pytest.mark.parametrize("name", REFERENCED)
 @pytest.mark.parametrize("method", CAMS)
-def test_class_activation_maps_are_those_of_pytorch_grad_cam(name: str, method: str, capsys: Any) -> None:
+def test_class_activation_maps_are_those_of_pytorch_grad_cam(name: str, method: str) -> None:
     loaded = by_name(name)
     asked = question(loaded)
-    layer = loaded.module.get_submodule(str(loaded.version.explain_layer))
     twin = copy.deepcopy(loaded.module).requires_grad_(True)
     layer = twin.get_submodule(str(loaded.version.explain_layer))
     aimed = [pytorch_grad_cam.utils.model_targets.ClassifierOutputTarget(target) for target in TARGETS]
     with CAMS[method](twin, [layer], reshape_transform=feature_grid) as cam:
+        # What follows may change the layer's output in place, which theirs would take for what the layer gave.
+        layer.register_forward_hook(lambda _module, _inputs, output: output.clone())
         theirs = cam(torch.from_numpy(asked.images.copy()), aimed)
     ours = METHODS[method](loaded, asked).values
     if not ours.any():
