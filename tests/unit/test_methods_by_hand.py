@@ -38,7 +38,7 @@ class Dot(nn.Module):
 
 
 IMAGE = np.array([[[[1, 2], [3, 4]]]], dtype=np.float32)
-WEIGHTS = [[1.0, 1, 0, 0], [0, 0, 1, -1]]  # sums 3 and -1
+WEIGHTS = [[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0]]  # sums 3 and -1
 
 
 def test_guided_backpropagation_stops_what_is_negative_on_either_way() -> None:
