@@ -2,7 +2,7 @@
 
 Wang et al. 2020, "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", equations 3 to 7:
 every feature map, scaled to [0, 1], is a mask on the image; the softmax of the logits that the masked images get are
-the weights. No gradient is needed.
+the weights. No gradient is needed. How a map is enlarged to a mask, corner on corner, is as in pytorch-grad-cam.
 """
 
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ def _weighted(network: Logits, activations: Tensor, image: Tensor, target: Tenso
     """(1, 1, h, w) from feature maps (1, C, h, w) of an image (1, C, H, W)."""
     scores = []
     for part in activations[0].split(size):  # type: ignore[no-untyped-call]
-        masks = F.interpolate(part[:, None], size=image.shape[2:], mode="bilinear", align_corners=False)
+        masks = F.interpolate(part[:, None], size=image.shape[2:], mode="bilinear", align_corners=True)
         low, high = masks.amin((2, 3), keepdim=True), masks.amax((2, 3), keepdim=True)
         with torch.no_grad():
             scores.append(network(image * ((masks - low) / (high - low + _TINY)))[:, target])
