@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 
 from data.database import REVISION, Database
 from data.datasets import DatasetStore, table_digest
+from data.errors import WorkspaceDamaged
+from data.explained import ExplainedStore
 from data.images import resolve
 from data.jobs import JobStore
 from data.models import ModelStore
@@ -65,9 +67,11 @@ def check_workspace(
         looked_at += dataset.samples
     for version in versions:
         findings += _version(workspace.model(version.model, version.version), version)
+    idle = not jobs.active_count()
     for run in finished:
         findings += _run(workspace, runs, run)
-    if not jobs.active_count():
+        findings += _explained(workspace, run, idle)
+    if idle:
         findings += _orphans(workspace, known, versions, finished)
     return findings
 
@@ -194,6 +198,29 @@ def _unfinished(folder: Path, datasets: Collection[str]) -> Finding:
         f"is an index of {dataset} by {model} that did not end",
         f"`jobs resume` or `index {dataset} {model}` goes on with it; or delete it",
     )
+
+
+def _explained(workspace: Workspace, run: Run, idle: bool) -> Iterator[Finding]:
+    """What is kept of a run's explanations.
+
+    Args:
+        idle: Whether no job is at work that could be about to end what is unfinished.
+    """
+    store = ExplainedStore(workspace)
+    for folder in sorted((workspace.run(run.id) / "explanations").glob("*/")):
+        explained = store.find(run.id, folder.name)
+        if explained is None:
+            if idle:
+                remedy = "`jobs resume` goes on, or explain again; or delete it"
+                yield Finding(str(folder), "is an explanation of a run that did not end", remedy)
+            continue
+        try:
+            rows = {sum(len(part) for part in parts(explained)) for parts in (store.grids, store.figures_parts)}
+        except WorkspaceDamaged:
+            rows = set()
+        if rows != {explained.samples}:
+            remedy = f"Delete it, and explain {run.dataset} with {run.reference} again on the page Reasons"
+            yield Finding(str(folder), "is not whole", remedy)
 
 
 def _orphans(

@@ -8,19 +8,15 @@ the one before it.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
-from PIL import Image
 
 from data.datasets import DatasetStore
-from data.errors import InvalidInput, WorkspaceDamaged
+from data.errors import InvalidInput
 from data.images import decode_fast
 from data.runs import RunStore
 from data.types import PRECISIONS, Dataset, ModelVersion, Run, Sample
@@ -30,6 +26,7 @@ from inference.devices import memory_bytes
 from inference.models import LoadedModel, load
 from inference.prediction import Output, predict_pixels, table
 from inference.preprocessing import to_pixels
+from inference.reading import ahead, decode_sample, read_table, samples_between
 
 __all__ = ["Shard", "index_shard", "merge", "plan", "run_id", "shards_of"]
 
@@ -40,7 +37,6 @@ _BATCH = {"cpu": 64, "mps": 64, "cuda": 512}  # larger ones are not faster
 _BATCH_FLOPS = 30e9  # on a processor: less than a second, so that a cancelled job ends soon
 _MEASURED = 256  # samples on which the drift of a lower precision is measured
 _MEMORY_SHARE = 16  # of a device, for one batch's most demanding layer; what else is kept is a few times as much
-_COLUMNS = list(Sample.__slots__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +107,7 @@ def index_shard(
         WorkspaceDamaged: A file is gone or was changed since the dataset was added.
     """
     classes = class_names(version, dataset)
-    samples = _samples(datasets, dataset, shard)
+    samples = samples_between(datasets, dataset, shard.start, shard.stop)
     outputs = list(_outputs(datasets, dataset, version, samples, precision, check))
     output = Output(*(np.concatenate([getattr(part, name) for part in outputs]) for name in Output.__slots__))
     content = table(
@@ -190,18 +186,18 @@ def _outputs(
     loaded = load(datasets.workspace, version, fast=True)
 
     def read(some: Sequence[Sample]) -> list[np.ndarray]:
-        return [to_pixels(_decode(datasets, dataset.name, sample), version.preprocessing) for sample in some]
+        return [to_pixels(decode_sample(datasets, dataset.name, sample, decode_fast), version.preprocessing) for sample in some]
 
     readers = torch.get_num_threads()  # the worker's share of the cores
     with ThreadPoolExecutor(readers, thread_name_prefix="decode") as pool:
-        for batch in _ahead(pool, readers, read, samples, _batch_size(loaded)):
+        for batch in ahead(pool, readers, read, samples, _batch_size(loaded)):
             check()
             yield from _predict(loaded, batch, precision)
 
 
 def _drift(datasets: DatasetStore, dataset: Dataset, version: ModelVersion, precision: str) -> dict[str, float]:
     """How far a precision is from the highest, on the first samples; see `data.types.Run`."""
-    samples = _samples(datasets, dataset, Shard(0, 0, _MEASURED))
+    samples = samples_between(datasets, dataset, 0, _MEASURED)
     exact, lower = (
         np.concatenate([output.probabilities for output in _outputs(datasets, dataset, version, samples, asked)])
         for asked in (PRECISIONS[0], precision)
@@ -224,41 +220,6 @@ def _predict(loaded: LoadedModel, batch: np.ndarray, precision: str) -> list[Out
     return _predict(loaded, batch[:half], precision) + _predict(loaded, batch[half:], precision)
 
 
-def _decode(datasets: DatasetStore, dataset: str, sample: Sample) -> Image.Image | np.ndarray:
-    try:
-        return decode_fast(datasets.read(dataset, sample))
-    except InvalidInput as error:
-        raise WorkspaceDamaged(f"{sample.sample_id} of {dataset}: {error}") from error
-
-
-def _ahead(
-    pool: ThreadPoolExecutor,
-    readers: int,
-    read: Callable[[Sequence[Sample]], list[np.ndarray]],
-    samples: Sequence[Sample],
-    size: int,
-) -> Iterator[np.ndarray]:
-    """Batches of pixels, (n, H, W, C), the next one being read by all readers while the present one is used."""
-    batches = [samples[start : start + size] for start in range(0, len(samples), size)]
-
-    def begin(batch: Sequence[Sample]) -> list[Future[list[np.ndarray]]]:
-        # One piece a reader, not one an image: threads that wait for each other cost more than a small image does.
-        piece = -(-len(batch) // readers)
-        return [pool.submit(read, batch[start : start + piece]) for start in range(0, len(batch), max(piece, 1))]
-
-    coming = begin(batches[0])
-    for following in [*batches[1:], []]:
-        present, coming = coming, begin(following)
-        yield np.stack([pixels for future in present for pixels in future.result()])
-
-
-def _samples(datasets: DatasetStore, dataset: Dataset, shard: Shard) -> list[Sample]:
-    path = datasets.workspace.dataset(dataset.name) / "samples.parquet"
-    wanted = [("row", ">=", shard.start), ("row", "<", shard.stop)]
-    records = _read(path, _COLUMNS, wanted).sort_by("row").to_pylist()
-    return [Sample(**record) for record in records]
-
-
 def _count_right(
     datasets: DatasetStore, runs: RunStore, dataset: Dataset, identifier: str, shards: Sequence[Shard]
 ) -> tuple[Counter[str], Counter[str]]:
@@ -267,7 +228,7 @@ def _count_right(
     labelled: Counter[str] = Counter()
     for shard in shards:
         wanted = [("row", ">=", shard.start), ("row", "<", shard.stop)]
-        samples = _read(datasets.workspace.dataset(dataset.name) / "samples.parquet", ["row", "split"], wanted)
+        samples = read_table(datasets.workspace.dataset(dataset.name) / "samples.parquet", ["row", "split"], wanted)
         splits = samples.sort_by("row")["split"].to_pylist()
         outcomes = runs.read_shard(identifier, shard.number, ["correct"])["correct"].to_pylist()
         for split, correct in zip(splits, outcomes, strict=True):
@@ -275,10 +236,3 @@ def _count_right(
                 labelled[split or ""] += 1
                 right[split or ""] += correct
     return right, labelled
-
-
-def _read(path: Path, columns: list[str], wanted: list[tuple[str, str, int]]) -> pa.Table:
-    try:
-        return pq.read_table(path, columns=columns, filters=wanted)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise WorkspaceDamaged(f"{path} is missing or damaged; add the dataset again from its source") from error

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from data.errors import EngineUnavailable
+from data.explained import Explained, ExplainedStore
 from data.text import lazy
 from data.types import Job, Run
 from inference.class_names import unscored
@@ -133,7 +134,8 @@ def index(work: Work) -> dict[str, Any]:
         if finished:
             progress.log(f"{len(finished):,} of {len(bounds):,} shards are there already")
         work.context.runs.begin(plan["run"], work.job.parameters["dataset"], work.job.parameters["model"])
-        processed = _index_shards(work, {n: limits for n, limits in enumerate(bounds) if n not in finished}, bounds)
+        missing = {n: limits for n, limits in enumerate(bounds) if n not in finished}
+        processed = _shards(work, "index_shard", lazy("Indexing"), missing, bounds)
     elapsed = time.monotonic() - started
     rate = processed / elapsed if elapsed > 0 else 0.0
     # What was done before an interruption took its time too: the run's time is that of all samples at this pace.
@@ -160,20 +162,59 @@ def index(work: Work) -> dict[str, Any]:
     }
 
 
-def _index_shards(work: Work, missing: Mapping[int, tuple[int, int]], bounds: Sequence[tuple[int, int]]) -> int:
-    """Keeps a few shards ahead of each worker; returns how many samples were done."""
+def explain(work: Work) -> dict[str, Any]:
+    """Explains what a run predicts, sample by sample, in shards of about a second.
+
+    Parameters: dataset, model (`NAME@VERSION`), method, and rows where not all of the run's are wanted.
+    """
+    progress = work.progress(lazy("images"))
+    progress.update(0, 0, lazy("Planning"))
+    plan = work.run("plan_explain", work.job.parameters, progress)
+    bounds: list[tuple[int, int]] = plan["shards"]
+    store = ExplainedStore(work.context.workspace)
+    processed = 0
+    started = time.monotonic()
+    if store.find(plan["run"], plan["key"]) is None:
+        finished = store.finished_shards(plan["run"], plan["key"])
+        if finished:
+            progress.log(f"{len(finished):,} of {len(bounds):,} shards are there already")
+        missing = {n: limits for n, limits in enumerate(bounds) if n not in finished}
+        processed = _shards(work, "explain_shard", lazy("Explaining"), missing, bounds)
+    elapsed = time.monotonic() - started
+    rate = processed / elapsed if elapsed > 0 else 0.0
+    explained: Explained = work.run("merge_explained", work.job.parameters, progress)
+    if processed:
+        progress.log(f"{processed:,} images in {elapsed:.1f} s, {rate:,.0f} a second")
+    else:
+        progress.log("Explained before: nothing to do")
+    return {
+        "explained": explained.key,
+        "samples": explained.samples,
+        "images_per_second": rate,
+        "cached": processed == 0,
+    }
+
+
+def _shards(
+    work: Work,
+    task: str,
+    message: str,
+    missing: Mapping[int, tuple[int, int]],
+    bounds: Sequence[tuple[int, int]],
+) -> int:
+    """Has the workers do shards, a few ahead of each; returns how many samples were done."""
     samples = bounds[-1][1]
     before = samples - sum(stop - start for start, stop in missing.values())
     done = before
     progress = work.progress(lazy("images"), before)
-    progress.update(done, samples, lazy("Indexing"))
+    progress.update(done, samples, message)
     waiting = deque(missing.items())
     with Flights(work.engine) as flights:
         while waiting or len(flights):
             while waiting and len(flights) < work.engine.workers * _AHEAD:
                 shard, (start, stop) = waiting.popleft()
                 part = {"shard": shard, "start": start, "stop": stop, "job": work.job.id}
-                flights.launch("index_shard", {**work.job.parameters, **part})
+                flights.launch(task, {**work.job.parameters, **part})
             for length in flights.landed():
                 done += length
                 progress.update(done, samples)
@@ -204,6 +245,7 @@ def _one_task(work: Work, task: str, unit: str) -> dict[str, Any]:
 
 HANDLERS: Mapping[str, Callable[[Work], dict[str, Any]]] = {
     "add": add,
+    "explain": explain,
     "index": index,
     "project": project,
     "train": train,

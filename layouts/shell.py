@@ -22,6 +22,7 @@ KIND_TITLES = {
     "add": lazy("Adding dataset"),
     "train": lazy("Training"),
     "index": lazy("Indexing"),
+    "explain": lazy("Explaining"),
     "project": lazy("Projecting"),
 }
 # What the scripts in dashboard/assets say by themselves: `window.vitrine.word(name)`.
