@@ -179,16 +179,17 @@ def _listed(context: PageContext, rows: list[Row], size: str) -> Component | lis
     return shown
 
 
-def _doors(context: PageContext) -> Component | None:
-    if not context.projections:
-        return None
-    return dbc.Button(
-        [icon("bullseye"), _("In embedding space")],
-        href=context.address("/embedding"),
-        size="sm",
-        outline=True,
-        color="primary",
-    )
+def _doors(context: PageContext) -> list[Component]:
+    """The ways to other pages that show the same selection."""
+    doors = []
+    if context.projections:
+        doors.append(("bullseye", _("In embedding space"), "/embedding"))
+    if context.run is not None:
+        doors.append(("lightbulb", _("Why these?"), "/reasons"))
+    return [
+        dbc.Button([icon(name), text], href=context.address(path), size="sm", outline=True, color="primary")
+        for name, text, path in doors
+    ]
 
 
 def _bare(context: PageContext, look: dict[str, str]) -> str:

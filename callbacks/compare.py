@@ -153,7 +153,7 @@ def _compared(services: Services, context: PageContext, split: str) -> tuple[Any
         Side("B", chosen[1].reference, found.accuracy_b, found.interval_b),
     )
     return (
-        [cards(*sides, _tally(context, found, splits)), charts(figures)],
+        [cards(*sides, _tally(context, found, splits), _reasons(context, splits)), charts(figures)],
         False,
         figures.by_class,
         figures.bars_style,
@@ -215,9 +215,18 @@ def _rows(context: PageContext, found: Comparison, splits: Sequence[str]) -> lis
 
 def _browse(context: PageContext, selection: Selection) -> str:
     """Browse with A as the version and B as the second one, whatever the address had named."""
-    both = replace(context, selection=selection)
-    return both.address(
-        "/browse",
+    return _both(context, "/browse", selection)
+
+
+def _reasons(context: PageContext, splits: Sequence[str]) -> str:
+    """What both have right, by how far apart they look."""
+    return _both(context, "/reasons", Selection(splits=tuple(splits), compared="both_right"), view="versions")
+
+
+def _both(context: PageContext, path: str, selection: Selection, **more: str) -> str:
+    return replace(context, selection=selection).address(
+        path,
+        **more,
         model=context.run.reference if context.run else None,
         other=context.other.reference if context.other else None,
     )

@@ -6,7 +6,7 @@ from werkzeug.exceptions import HTTPException
 
 from callbacks import shell as shell_callbacks
 from callbacks.services import Services
-from dashboard import language, media, security, vendor
+from dashboard import language, media, reason_pictures, security, vendor
 from dashboard.pages import menu, register_pages
 from dashboard.settings import Settings
 from data.text import current_language
@@ -71,6 +71,7 @@ def create_app(settings: Settings, services: Services) -> Dash:
     register_pages(app, services)
     server.register_blueprint(vendor.blueprint())
     server.register_blueprint(media.blueprint(services))
+    server.register_blueprint(reason_pictures.blueprint(services))
     server.add_url_rule("/healthz", "healthz", lambda: jsonify(status="ok"))
     server.register_error_handler(HTTPException, _refusal)
     _finish_set_up(app)

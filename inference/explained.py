@@ -65,7 +65,7 @@ def study_key(explained: str, rows: str) -> str:
 
 
 def mean_image_key(study: str, name: str) -> str:
-    """Under which key a study's mean image is cached; `name` is `plain` or `centred`."""
+    """Under which key a mean image of a study is cached: `plain` or `centred`, with `rest-` before for the others."""
     return content_key(_STUDY_ALGORITHM, study, name)
 
 

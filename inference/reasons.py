@@ -74,7 +74,6 @@ class Study:
         inside: None without masks.
         alike: Mean cosine of the maps to their mean, in [0, 1].
         unlike: [row, distance] of the maps that differ most from the mean: 1 - cosine, in [0, 1], greatest first.
-        pictured: Of how many samples the mean image is taken.
     """
 
     key: str
@@ -86,7 +85,6 @@ class Study:
     inside: Inside | None
     alike: float
     unlike: list[list[float]]
-    pictured: int
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "Study":
@@ -123,7 +121,7 @@ class Differences:
 
 
 def study(
-    key: str, parts: Sequence[np.ndarray], figures: np.ndarray, rows: np.ndarray, selected: np.ndarray, pictured: int
+    key: str, parts: Sequence[np.ndarray], figures: np.ndarray, rows: np.ndarray, selected: np.ndarray
 ) -> tuple[Study, np.ndarray]:
     """Reads a group's reasons.
 
@@ -157,7 +155,6 @@ def study(
         inside=_inside(figure, group, rest),
         alike=float(1 - apart.mean()) if len(apart) else 0.0,
         unlike=unlike,
-        pictured=pictured,
     )
     return found, np.concatenate([np.stack([mean, middle, rest_mean, rest_middle]), shown]).astype(np.float32)
 

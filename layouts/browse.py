@@ -152,33 +152,34 @@ def chips(active: Sequence[Chip]) -> list[Component]:
     ]
 
 
-def pager(page: int, pages: int, addresses: Mapping[int, str]) -> list[Component]:
+def pager(page: int, pages: int, addresses: Mapping[int, str], state: str = ids.BROWSE_STATE) -> list[Component]:
     """Previous, a few page numbers, next.
 
     Args:
         page: 1-based.
         addresses: For every page that is to be offered.
+        state: Id of the store in which a click changes the page.
     """
     if pages <= 1:
         return []
-    shown: list[Component] = [_turn(page - 1, addresses, "chevron-left", _("Previous page"), "PageUp")]
+    shown: list[Component] = [_turn(page - 1, addresses, "chevron-left", _("Previous page"), "PageUp", state)]
     previous = 0
     for place in sorted(addresses):
         if place - previous > 1:
             shown.append(html.Span("…", className="page-gap", **{"aria-hidden": "true"}))
-        shown.append(_page_link(place, addresses[place], current=place == page))
+        shown.append(_page_link(place, addresses[place], state, current=place == page))
         previous = place
-    shown.append(_turn(page + 1, addresses, "chevron-right", _("Next page"), "PageDown"))
+    shown.append(_turn(page + 1, addresses, "chevron-right", _("Next page"), "PageDown", state))
     return shown
 
 
-def _page_link(place: int, address: str, current: bool) -> Component:
+def _page_link(place: int, address: str, state: str, current: bool) -> Component:
     return html.A(
         number(place),
         href=address,
         className="page-number" + (" current" if current else ""),
         **{
-            "data-state": ids.BROWSE_STATE,
+            "data-state": state,
             "data-page": str(place),
             "aria-label": _("Page {n}", n=number(place)),
             **({"aria-current": "page"} if current else {}),
@@ -186,7 +187,7 @@ def _page_link(place: int, address: str, current: bool) -> Component:
     )
 
 
-def _turn(place: int, addresses: Mapping[int, str], icon_name: str, label: str, key: str) -> Component:
+def _turn(place: int, addresses: Mapping[int, str], icon_name: str, label: str, key: str, state: str) -> Component:
     if place not in addresses:
         return html.Span(icon(icon_name), className="page-number disabled", **{"aria-hidden": "true"})
     return html.A(
@@ -194,7 +195,7 @@ def _turn(place: int, addresses: Mapping[int, str], icon_name: str, label: str, 
         href=addresses[place],
         className="page-number",
         title=f"{label} ({key})",
-        **{"data-state": ids.BROWSE_STATE, "data-page": str(place), "data-key": key, "aria-label": label},
+        **{"data-state": state, "data-page": str(place), "data-key": key, "aria-label": label},
     )
 
 

@@ -178,8 +178,12 @@ def _p(value: float) -> str:
     return "p < 0.0001" if value < 0.0001 else f"p = {value:.3g}"
 
 
-def cards(a: Side, b: Side, tally: Tally) -> Component:
-    """Accuracies, their difference, and the four counts as doors to the samples."""
+def cards(a: Side, b: Side, tally: Tally, reasons: str) -> Component:
+    """Accuracies, their difference, the four counts as doors to the samples, and the one to different reasons.
+
+    Args:
+        reasons: Address of the samples that both have right, ranked by how far apart the two look.
+    """
     points = 100 * (b.accuracy - a.accuracy)
     word = _("better") if points > 0 else _("worse") if points < 0 else _("the same")
     name = "arrow-up" if points > 0 else "arrow-down" if points < 0 else "dot"
@@ -208,9 +212,15 @@ def cards(a: Side, b: Side, tally: Tally) -> Component:
         [
             html.Div([_accuracy(a), _accuracy(b), difference], className="accuracy-cards"),
             html.Div([_door(*door, tally) for door in doors], className="count-cards"),
-            html.P(
-                ngettext("Over {count} labelled sample", "Over {count} labelled samples", tally.samples),
-                className="quiet",
+            html.Div(
+                [
+                    html.Span(
+                        ngettext("Over {count} labelled sample", "Over {count} labelled samples", tally.samples),
+                        className="quiet",
+                    ),
+                    html.A([icon("lightbulb"), html.Span(_("Right for another reason"))], href=reasons),
+                ],
+                className="summary-line",
             ),
         ],
         className="compare-cards",

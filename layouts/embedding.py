@@ -97,12 +97,20 @@ def panel(
     facts: Sequence[Component | str],
     shares: Sequence[ClassShare],
     browse: str,
+    reasons: str | None,
     shown: Component | None,
     lassoed: bool,
 ) -> Component:
-    """What is selected: how many, how good, of which classes, and the samples themselves."""
+    """What is selected: how many, how good, of which classes, and the samples themselves.
+
+    Args:
+        browse, reasons: Addresses of the pages that show the same samples, and where the model looks on them.
+    """
     buttons = [
         dbc.Button([icon("grid-3x3-gap"), _("Open in Browse")], href=browse, color="primary", size="sm"),
+        dbc.Button([icon("lightbulb"), _("Why these?")], href=reasons, color="primary", outline=True, size="sm")
+        if reasons
+        else None,
         html.Button(
             [icon("x"), _("Clear lasso")],
             className="btn btn-sm btn-outline-secondary",

@@ -186,6 +186,21 @@ COMPARE_CONFUSION_DIFFERENCE = "compare-confusion-difference"
 COMPARE_TABLE = "compare-table"
 COMPARE_OPENED = "compare-opened"
 
+# reasons
+REASONS_STATE = "reasons-state"
+REASONS_WRITTEN = "reasons-written"
+REASONS_VIEWS = "reasons-views"
+REASONS_CONTROLS = "reasons-controls"
+REASONS_METHOD = "reasons-method"
+REASONS_ALIGN = "reasons-align"
+REASONS_OTHER = "reasons-other"
+REASONS_CHIPS = "reasons-chips"
+REASONS_MESSAGE = "reasons-message"
+REASONS_START = "reasons-start"  # type of a pattern-matching id
+REASONS_RESULT = "reasons-result"
+REASONS_DRAWN = "reasons-drawn"
+REASONS_CLOCK = "reasons-clock"
+
 # models
 MODELS_STATE = "models-state"
 MODELS_LIST = "models-list"

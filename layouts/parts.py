@@ -21,6 +21,7 @@ __all__ = [
     "feedback_badge",
     "field",
     "gallery",
+    "grid_url",
     "grid_words",
     "help_text",
     "icon",
@@ -28,6 +29,7 @@ __all__ = [
     "input_url",
     "link",
     "map_url",
+    "mean_url",
     "number",
     "outcome_badge",
     "page_header",
@@ -78,6 +80,7 @@ class Card:
         feedback: The kind that stands on the sample, if any; `given_label` is the class that it gives.
         tiny: Enlarged pixel by pixel instead of smoothly.
         note: One more line, the distance to a neighbour for instance.
+        overlay: Address of a map to lay over the image; empty for none.
     """
 
     sample_id: str
@@ -91,6 +94,7 @@ class Card:
     given_label: str | None = None
     tiny: bool = False
     note: str = ""
+    overlay: str = ""
 
 
 def icon(name: str, label: str | None = None) -> Component:
@@ -130,6 +134,24 @@ def input_url(model: str, version: int, dataset: str, row: int, digest: str) -> 
 def map_url(key: str, scale: str = "auto") -> str:
     """A cached explanation as a transparent, coloured picture."""
     return f"/media/map/{quote(key)}.png?scale={quote(scale)}"
+
+
+def grid_url(key: str, place: int, together: int | None = None, signed: bool = False) -> str:
+    """A grid of an answer about many maps, as a transparent, coloured picture.
+
+    Args:
+        key: Of the answer, see `inference.reasons`.
+        place: Of the grid in it.
+        together: Place of another one with which it shares its scale.
+    """
+    more = [f"with={together}"] if together is not None else []
+    more += ["signed=1"] if signed else []
+    return f"/media/reason/{quote(key)}/{place}.png" + ("?" + "&".join(more) if more else "")
+
+
+def mean_url(key: str) -> str:
+    """The mean image of a group."""
+    return f"/media/reason/mean/{quote(key)}.png"
 
 
 def number(value: int) -> str:
@@ -271,6 +293,8 @@ def gallery(cards: Sequence[Card], label: str, size: str = "m") -> Component:
 
 def _card(card: Card) -> Component:
     shown = [html.Img(src=card.image, alt=_alt(card), className="pixels" if card.tiny else None)]
+    if card.overlay:
+        shown.append(html.Img(src=card.overlay, alt="", className="card-map"))
     if card.correct is False:
         shown.append(html.Span([icon("x-lg"), _("wrong")], className="card-mark"))
     if card.feedback:

@@ -76,9 +76,12 @@ def study_reasons(context: WorkerContext, payload: Mapping[str, Any]) -> dict[st
     else:
         raise NotFound(f"These {len(rows):,} samples are not explained yet; start the job that does it")
     selected = np.isin(explained, rows)
-    pictured = explained[selected][_evenly(int(selected.sum()))]
-    found, grids = reasons.study(key, parts, figures, explained, selected, len(pictured))
-    _keep_pictures(context, version, run, pictured, figures[np.isin(explained, pictured)], key)
+    found, grids = reasons.study(key, parts, figures, explained, selected)
+    for prefix, group in (("", selected), ("rest-", ~selected)):
+        places = np.flatnonzero(group)
+        if len(places):
+            some = places[_evenly(len(places))]
+            _keep_pictures(context, version, run, explained[some], figures[some], key, prefix)
     reasons.keep(context.cache, found, grids)
     return asdict(found)
 
@@ -138,7 +141,13 @@ def _evenly(total: int) -> np.ndarray:
 
 
 def _keep_pictures(
-    context: WorkerContext, version: ModelVersion, run: Run, rows: np.ndarray, figures: np.ndarray, key: str
+    context: WorkerContext,
+    version: ModelVersion,
+    run: Run,
+    rows: np.ndarray,
+    figures: np.ndarray,
+    key: str,
+    prefix: str,
 ) -> None:
     """Keeps the mean of what the network sees of a few samples: as it is, and moved as the centred maps are."""
     dataset = context.datasets.get(run.dataset)
@@ -155,7 +164,7 @@ def _keep_pictures(
     for name, mean in (("plain", pictures.mean(0)), ("centred", middle)):
         content = io.BytesIO()
         Image.fromarray(np.rint(mean).astype(np.uint8)).save(content, "PNG")
-        context.cache.put(MEAN_IMAGE_CACHE, mean_image_key(key, name), ".png", content.getvalue())
+        context.cache.put(MEAN_IMAGE_CACHE, mean_image_key(key, prefix + name), ".png", content.getvalue())
 
 
 def _ranking(
