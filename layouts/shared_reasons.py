@@ -163,12 +163,12 @@ def result(group: Group) -> Component:
             _headline(group, lead),
             html.Div(
                 [
-                    _mean(_("These, together"), group.selected, group.image, group.map),
-                    _mean(_("The others, together"), group.rest, group.rest_image, group.rest_map)
+                    _mean(_("These together"), group.selected, group.image, group.map),
+                    _mean(_("The others together"), group.rest, group.rest_image, group.rest_map)
                     if group.rest
                     else None,
-                    _peaks(_("Where these look most"), group.regions, group.image),
-                    _peaks(_("Where the others look most"), group.rest_regions, group.rest_image)
+                    _peaks(_("Where these peak"), group.regions, group.image),
+                    _peaks(_("Where the others peak"), group.rest_regions, group.rest_image)
                     if group.rest
                     else None,
                 ],
