@@ -20,6 +20,7 @@ from data.images import decode
 from data.runs import RunStore, part_files
 from data.types import Dataset, ModelVersion, Run, Sample
 from inference import index
+from inference.catalogue import EXPLANATIONS
 from inference.explained import MAX_ROWS, explained_key
 from inference.explanations import METHODS, Pulse, Question, unheard
 from inference.index import Shard
@@ -33,7 +34,6 @@ __all__ = ["explain_shard", "maps_of", "merge", "shards_of", "suited"]
 _BATCH = 32
 _LIGHT = 4  # an explanation of one backward pass is about so many forward passes
 _HEAVY = 128  # and one that asks the network again and again
-_LIGHT_METHODS = frozenset({"gradcam", "gradcampp", "layercam", "hirescam", "eigencam", "saliency", "inputxgradient"})
 _ON_OBJECT = 128
 
 
@@ -58,7 +58,7 @@ def shards_of(version: ModelVersion, run: Run, method: str, rows: Sequence[int] 
     """
     if rows is not None:
         _refuse_odd(rows, run)
-    size = max(index.plan(version) // (_LIGHT if method in _LIGHT_METHODS else _HEAVY), 1)
+    size = max(index.plan(version) // (_HEAVY if EXPLANATIONS[method].dear else _LIGHT), 1)
     total = run.samples if rows is None else len(rows)
     starts = range(0, total, size)
     return [Shard(number, start, min(start + size, total)) for number, start in enumerate(starts)]

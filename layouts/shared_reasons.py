@@ -168,9 +168,7 @@ def result(group: Group) -> Component:
                     if group.rest
                     else None,
                     _peaks(_("Where these peak"), group.regions, group.image),
-                    _peaks(_("Where the others peak"), group.rest_regions, group.rest_image)
-                    if group.rest
-                    else None,
+                    _peaks(_("Where the others peak"), group.rest_regions, group.rest_image) if group.rest else None,
                 ],
                 className="reason-tiles",
             ),
