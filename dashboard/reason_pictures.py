@@ -65,7 +65,7 @@ def difference_overlay(values: npt.NDArray[np.float32], scale: float) -> Image.I
     """
     level = np.clip(values / scale, -1, 1) if scale > 0 else np.zeros_like(values)
     colours = np.where(level[..., None] < 0, _LESS, _MORE).astype(np.uint8)
-    alpha = np.rint(np.sqrt(np.abs(level)) * 255).astype(np.uint8)
+    alpha = np.rint(np.abs(level) ** 0.75 * 255).astype(np.uint8)
     return Image.fromarray(np.dstack([colours, alpha]), "RGBA")
 
 

@@ -178,6 +178,9 @@ def rank(parts_a: Sequence[np.ndarray], parts_b: Sequence[np.ndarray]) -> np.nda
     The cosine asks in which proportions attribution is spread and not how much there is, which differs between
     networks for no reason; a rank correlation would let the many cells near zero decide. Where the grids differ in
     size, the finer one is pooled.
+
+    Args:
+        parts_a, parts_b: Grids of the same samples, cut into parts alike.
     """
     total = sum(len(part) for part in parts_a)
     found = np.full(total, np.nan, dtype=np.float32)

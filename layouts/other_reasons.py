@@ -179,8 +179,8 @@ def _pair(pair: Pair, found: Disagreement) -> Component:
             [
                 html.Div(
                     [
-                        html.Img(src=image, alt="", className="reason-image" + more, loading="lazy"),
-                        html.Img(src=overlay, alt=name, className="reason-map", loading="lazy"),
+                        html.Img(src=image, alt="", className="reason-image" + more),
+                        html.Img(src=overlay, alt=name, className="reason-map"),
                     ],
                     className="reason-stage",
                 ),
