@@ -137,7 +137,9 @@ def _classes(classes: Sequence[ClassSpread]) -> Component:
         [
             html.H2(_("Difference by class")),
             help_text(
-                _("The mark is the median, the bar the middle half, the line 80 % of the samples. Click a class.")
+                _(
+                    "The mark is the median, the bar the middle half, the line four in five of the samples. Click a class."
+                )
             ),
             html.Ul([html.Li(_spread(one)) for one in ordered], className="spread-list"),
             html.Div([html.Span(), scale, html.Span()], className="spread-row spread-scale", **{"aria-hidden": "true"}),

@@ -23,6 +23,9 @@ VIEWS = {
     "embedding": (f"/embedding?{_DIGITS}", "#embedding-graph .nsewdrag"),
     "embedding, missing": ("/embedding?dataset=garden", ".state"),
     "sample": (f"/sample?{_DIGITS}&outcome=wrong", "#sample-a-map"),
+    "reasons": (f"/reasons?{_DIGITS}&outcome=wrong&prediction=1", ".reason-sentence"),
+    "reasons, missing": (f"/reasons?{_DIGITS}", ".state"),
+    "reasons, of two versions": (f"/reasons?{_DIGITS}&view=versions", ".state, .reason-sentence"),
     "try_it": (f"/try?{_DIGITS}", ".example"),
     "compare": (
         f"/compare?dataset=digits&model={OLD}&other={NEW}&split=all",

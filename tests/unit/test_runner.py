@@ -232,4 +232,7 @@ def test_a_stopped_runner_leaves_its_jobs_queued(context: WorkerContext, monkeyp
 def test_an_unknown_kind_of_job_fails(context: WorkerContext) -> None:
     job = context.jobs.submit("dream", {}, "ada").id
     run_all(context)
-    assert context.jobs.get(job).error == "Jobs of kind 'dream' are not known; allowed: add, explain, index, project, train"
+    assert (
+        context.jobs.get(job).error
+        == "Jobs of kind 'dream' are not known; allowed: add, explain, index, project, train"
+    )
