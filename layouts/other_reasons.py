@@ -136,11 +136,7 @@ def _classes(classes: Sequence[ClassSpread]) -> Component:
     return html.Section(
         [
             html.H2(_("Difference by class")),
-            help_text(
-                _(
-                    "The mark is the median, the bar the middle half, the line four in five of the samples. Click a class."
-                )
-            ),
+            help_text(_("The mark is the median, the bar half of the samples, the line four in five. Click a class.")),
             html.Ul([html.Li(_spread(one)) for one in ordered], className="spread-list"),
             html.Div([html.Span(), scale, html.Span()], className="spread-row spread-scale", **{"aria-hidden": "true"}),
         ],
