@@ -158,7 +158,9 @@ def _images(
     """Batches of the network's input, (n, C, H, W), each with its place among the samples."""
 
     def read(some: Sequence[Sample]) -> list[np.ndarray]:
-        return [to_array(decode_sample(datasets, dataset.name, sample, decode), version.preprocessing) for sample in some]
+        return [
+            to_array(decode_sample(datasets, dataset.name, sample, decode), version.preprocessing) for sample in some
+        ]
 
     readers, place = torch.get_num_threads(), 0
     with ThreadPoolExecutor(readers, thread_name_prefix="decode") as pool:

@@ -186,7 +186,10 @@ def _outputs(
     loaded = load(datasets.workspace, version, fast=True)
 
     def read(some: Sequence[Sample]) -> list[np.ndarray]:
-        return [to_pixels(decode_sample(datasets, dataset.name, sample, decode_fast), version.preprocessing) for sample in some]
+        return [
+            to_pixels(decode_sample(datasets, dataset.name, sample, decode_fast), version.preprocessing)
+            for sample in some
+        ]
 
     readers = torch.get_num_threads()  # the worker's share of the cores
     with ThreadPoolExecutor(readers, thread_name_prefix="decode") as pool:

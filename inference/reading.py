@@ -33,9 +33,7 @@ def samples_at(datasets: DatasetStore, dataset: Dataset, rows: Sequence[int]) ->
     return _samples(datasets, dataset, [("row", "in", list(rows))])
 
 
-def decode_sample(
-    datasets: DatasetStore, dataset: str, sample: Sample, decoder: Callable[[bytes], Picture]
-) -> Picture:
+def decode_sample(datasets: DatasetStore, dataset: str, sample: Sample, decoder: Callable[[bytes], Picture]) -> Picture:
     """A sample's image.
 
     Args:

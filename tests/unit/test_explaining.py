@@ -112,8 +112,17 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     runs = []
     for name in ("first", "second"):
         arch = f"factory:{tmp_path / 'nets.py'}:{name}"
-        options = {"classes": LABELS, "image_size": SIDE, "mean": (0, 0, 0), "std": (1, 1, 1)}
-        version = models.register(workspace, context.models, "net", arch, "none", **options)
+        version = models.register(
+            workspace,
+            context.models,
+            "net",
+            arch,
+            "none",
+            classes=LABELS,
+            image_size=SIDE,
+            mean=(0, 0, 0),
+            std=(1, 1, 1),
+        )
         for shard in index.shards_of(version, dataset):
             index.index_shard(context.datasets, context.runs, dataset, version, shard)
         runs.append((version, index.merge(context.datasets, context.runs, dataset, version, 1.0)))
