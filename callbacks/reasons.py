@@ -14,7 +14,7 @@ from callbacks.context import PageContext, cards, one, resolve
 from callbacks.guard import guarded, notify
 from callbacks.services import Services
 from callbacks.shell import write_address
-from data.errors import EngineUnavailable, InvalidInput
+from data.errors import EngineUnavailable, InvalidInput, VitrineError
 from data.explained import Explained, ExplainedStore
 from data.selections import Selection
 from data.text import gettext as _
@@ -37,7 +37,7 @@ from layouts.browse import chips, pager
 from layouts.jobs import progress_words
 from layouts.other_reasons import ClassSpread, Disagreement, Pair
 from layouts.other_reasons import result as differing
-from layouts.parts import empty_state, grid_url, input_url, mean_url, number
+from layouts.parts import empty_state, error_state, grid_url, input_url, mean_url, number
 from layouts.reasons import ALIGNMENTS, CLUSTER, VERSIONS, Start, not_explained, progress, start_buttons, views
 from layouts.shared_reasons import Group, OnObject
 from layouts.shared_reasons import result as shared
@@ -147,14 +147,16 @@ def _found(services: Services, context: PageContext, view: str) -> Shown:
         text = _("The model has not been applied to this dataset yet. Run:")
         command = f"python -m dashboard index {context.dataset.name} {model}"
         return Shown(None, empty_state("lightbulb", _("No predictions yet"), f"{text} {command}"), "", False)
-    method = _method(context)
     try:
+        method = _method(context)
         if view == VERSIONS:
             return _versions(services, context, context.run, method)
         return _cluster(services, context, context.run, method)
     except EngineUnavailable as error:
         text = _("{reason}. This page goes on by itself when it is back.", reason=error)
         return Shown(empty_state("wifi-off", _("The engine does not answer"), text), None, "", True)
+    except VitrineError as error:  # shown here, so that the clock stops and nobody asks again for what cannot be
+        return Shown(None, error_state(str(error)), "", False)
 
 
 def _cluster(services: Services, context: PageContext, run: Run, method: str) -> Shown:

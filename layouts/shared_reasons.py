@@ -181,9 +181,13 @@ def result(group: Group) -> Component:
 
 def _headline(group: Group, lead: Lead | None) -> Component:
     inside = group.on_object
-    off = inside is not None and inside.median is not None and inside.rest_median is not None
-    off = off and inside.median < _MUCH_LESS * inside.rest_median  # type: ignore[union-attr,operator]
-    suspicious = lead is not None and lead.excess >= _SHORTCUT and (inside is None or off) and lead.place != (1, 1)
+    striking = lead is not None and lead.excess >= _SHORTCUT and lead.place != (1, 1)
+    suspicious = striking and inside is not None and _off_object(inside)
+    advice = None
+    if suspicious:
+        advice = _("This is how a shortcut looks: look at the samples below, and compare versions.")
+    elif striking and inside is None:
+        advice = _("It may be a shortcut, or just where their object lies: without masks only the samples tell.")
     facts = [ngettext("{count} sample", "{count} samples", group.selected)]
     if group.rest:
         facts.append(_("held against {n} others", n=number(group.rest)))
@@ -197,15 +201,20 @@ def _headline(group: Group, lead: Lead | None) -> Component:
                 [
                     html.P(sentence(lead), className="reason-sentence"),
                     html.P(object_sentence(inside)) if inside is not None else None,
-                    html.P(_("This is how a shortcut looks: look at the samples below, and compare versions."))
-                    if suspicious
-                    else None,
+                    html.P(advice) if advice else None,
                     html.P(" · ".join(facts), className="quiet"),
                 ]
             ),
         ],
         className="surface reason-headline" + (" is-suspicious" if suspicious else ""),
     )
+
+
+def _off_object(inside: OnObject) -> bool:
+    """Whether much less of the attribution lies on the object than is usual for the others."""
+    if inside.median is None or inside.rest_median is None:
+        return False
+    return inside.median < _MUCH_LESS * inside.rest_median
 
 
 def _mean(title: str, count: int, image: str, overlay: str) -> Component:

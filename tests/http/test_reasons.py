@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.errors import EngineUnavailable
+from data.errors import EngineUnavailable, InvalidInput
 from data.explained import Explained, ExplainedStore
 from data.types import Run
 from inference.errands import Answer
@@ -82,7 +82,7 @@ def test_the_sentence_the_maps_and_the_samples_are_shown(away: Any) -> None:
     shown = show(away, HERE)
     words = text(shown["reasons-result"])
     assert "100 % of these look at the lower right corner; of the others 0 %." in words
-    assert "how a shortcut looks" in words
+    assert "It may be a shortcut, or just where their object lies" in words  # the garden has no masks
     assert f"/media/reason/{key}/0.png?with=2" in words
     assert f"/media/reason/{key}/4.png" in words
     assert "/sample?dataset=garden&method=gradcam&model=net@2&prediction=iris&sample=" in words
@@ -138,6 +138,16 @@ def test_a_task_under_way_is_shown_and_asked_for_again(fresh_site: Any, monkeypa
     assert task == "study_reasons"
     assert payload["selection"] == {"prediction": ["iris"]}
     assert len(json.dumps(payload)) < 400  # the engine finds the rows by itself
+
+
+def test_what_cannot_be_computed_is_said_once(fresh_site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> Answer:
+        raise InvalidInput("gradcam needs a layer with a grid of features")
+
+    monkeypatch.setattr(fresh_site.services.engine, "ask", refuse)
+    shown = show(fresh_site, HERE)
+    assert "gradcam needs a layer" in text(shown["reasons-result"])
+    assert shown["reasons-clock"]["disabled"] is True
 
 
 def test_many_samples_need_a_job_which_a_button_starts(away: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from inference.reasons import (
     ranked_page,
     study,
 )
-from layouts.shared_reasons import OnObject, lead_of, object_sentence, place_of, sentence
+from layouts.shared_reasons import Group, OnObject, lead_of, object_sentence, place_of, result, sentence
 
 CORNER, MIDDLE = REGIONS * REGIONS - 1, (REGIONS * REGIONS) // 2
 
@@ -236,6 +236,19 @@ def test_the_sentence_says_when_nothing_does() -> None:
         == "No place sets these apart: 58 % look at the middle, and so do 55 % of the others."
     )
     assert sentence(lead_of(counts(_20=3, _12=1), [0] * 25)) == "75 % of these look at the lower left corner."
+
+
+def shown(on_object: OnObject | None, **cells: int) -> str:
+    regions, others = counts(**cells), counts(_12=10)
+    return str(result(Group(10, 10, 0, regions, others, on_object, 0.9, "", "", "", "", ())))
+
+
+def test_a_shortcut_is_called_one_only_off_the_object() -> None:
+    off, on = OnObject(0.1, 0.5, 0.1, [1], [1]), OnObject(0.5, 0.5, 0.1, [1], [1])
+    assert "how a shortcut looks" in shown(off, _24=10)
+    assert "shortcut" not in shown(on, _24=10)
+    assert "shortcut" not in shown(off, _12=10)
+    assert "may be a shortcut" in shown(None, _24=10)
 
 
 def test_the_object_sentence_gives_the_chance_too() -> None:
