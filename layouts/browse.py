@@ -237,7 +237,7 @@ def _toolbar(selection: Selection, view: str, size: str) -> Component:
                         _("View"),
                         (("gallery", "images", _("Gallery")), ("table", "table", _("Table"))),
                     ),
-                    html.Span(id=ids.BROWSE_LINKS),
+                    html.Span(id=ids.BROWSE_LINKS, className="doors"),
                 ],
                 className="tools",
             ),
