@@ -1,7 +1,7 @@
 """Reasons: finds what is known of a selection, has the rest computed, and shows how far that is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +10,9 @@ import numpy as np
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
 from callbacks.browse import active_filters, page_numbers
-from callbacks.context import PageContext, cards, one, resolve
+from callbacks.context import PageContext, one, resolve
 from callbacks.guard import guarded, notify
+from callbacks.reasoned import disagreement_of, group_of, look_of, method_of
 from callbacks.services import Services
 from callbacks.shell import write_address
 from data.errors import EngineUnavailable, InvalidInput, VitrineError
@@ -20,14 +21,13 @@ from data.selections import Selection
 from data.text import gettext as _
 from data.types import TERMINAL_STATES, Job, JobState, Run
 from data.workspace import content_key
-from inference.catalogue import EXPLANATIONS, require_method
+from inference.catalogue import EXPLANATIONS
 from inference.explained import (
     AT_ONCE,
     MAX_ROWS,
     PAGE,
     differences_key,
     explained_key,
-    mean_image_key,
     rows_digest,
     study_key,
 )
@@ -35,17 +35,12 @@ from inference.reasons import Differences, Study, kept
 from layouts import ids
 from layouts.browse import chips, pager
 from layouts.jobs import progress_words
-from layouts.other_reasons import ClassSpread, Disagreement, Pair
 from layouts.other_reasons import result as differing
-from layouts.parts import empty_state, error_state, grid_url, input_url, mean_url, number
+from layouts.parts import empty_state, error_state, number
 from layouts.reasons import ALIGNMENTS, CLUSTER, VERSIONS, Start, not_explained, progress, start_buttons, views
-from layouts.shared_reasons import Group, OnObject
 from layouts.shared_reasons import result as shared
 
 __all__ = ["register", "second_run"]
-
-_FIRST_OF_UNLIKE = 4  # grids before those of the samples, see inference.reasons.Study
-_CLASSES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +75,7 @@ def register(app: Dash, services: Services) -> None:
         methods = [{"label": _(method.title), "value": name} for name, method in EXPLANATIONS.items()]
         other = second_run(context)
         others = [run.reference for run in context.runs if context.run is None or run.id != context.run.id]
-        return methods, _method(context), others, other.reference if other else ""
+        return methods, method_of(context), others, other.reference if other else ""
 
     @app.callback(
         Output(ids.REASONS_RESULT, "children"),
@@ -148,7 +143,7 @@ def _found(services: Services, context: PageContext, view: str) -> Shown:
         command = f"python -m dashboard index {context.dataset.name} {model}"
         return Shown(None, empty_state("lightbulb", _("No predictions yet"), f"{text} {command}"), "", False)
     try:
-        method = _method(context)
+        method = method_of(context)
         if view == VERSIONS:
             return _versions(services, context, context.run, method)
         return _cluster(services, context, context.run, method)
@@ -185,7 +180,7 @@ def _cluster(services: Services, context: PageContext, run: Run, method: str) ->
         raise InvalidInput.choice("align", align, ALIGNMENTS)
     message = None if whole else _alone(jobs, starts)
     drawn = content_key(key, align, method, context.selection.to_parameters())
-    return Shown(message, shared(_group(services, context, Study.of(stored), align)), drawn, bool(_active(jobs)))
+    return Shown(message, shared(group_of(services, context, Study.of(stored), align)), drawn, bool(_active(jobs)))
 
 
 def _versions(services: Services, context: PageContext, run: Run, method: str) -> Shown:
@@ -214,7 +209,7 @@ def _versions(services: Services, context: PageContext, run: Run, method: str) -
             return Shown(progress(_("Ranking {n} samples", n=number(len(rows))), [], answer.share), None, "", True)
         stored = answer.value
     found = Differences.of(stored)
-    shown = differing(_disagreement(services, context, found, len(rows), page), _pager(context, found, page))
+    shown = differing(disagreement_of(services, context, found, len(rows), page), _pager(context, found, page))
     return Shown(None, shown, content_key(key, method, context.selection.to_parameters()), False)
 
 
@@ -245,89 +240,16 @@ def _alone(jobs: Sequence[Job], starts: Sequence[Start]) -> Any:
 
 
 def _nothing(context: PageContext) -> Shown:
-    bare = replace(context, selection=Selection()).address("/reasons", **_look(context))
+    bare = replace(context, selection=Selection()).address("/reasons", **look_of(context))
     clear = dbc.Button(_("Clear all filters"), href=bare, outline=True, color="primary", size="sm")
     shown = empty_state("filter", _("No sample matches"), _("Take a filter off, or clear them all."), clear)
     return Shown(None, shown, "", False)
 
 
-def _group(services: Services, context: PageContext, study: Study, align: str) -> Group:
-    plain = align == "plain"
-    mean, rest = (0, 2) if plain else (1, 3)
-    listed = [int(row) for row, _distance in study.unlike]
-    rows = services.samples.rows(context.view, listed)
-    base = cards(context, rows)
-    unlike = [
-        replace(
-            card,
-            image=_seen(context, row.sample.row, row.sample.digest, context.run),
-            href=context.address("/sample", sample=card.sample_id, method=_method(context)),
-            note=_("{share} unlike", share=f"{100 * distance:.0f} %"),
-            overlay=grid_url(study.key, _FIRST_OF_UNLIKE + place),
-        )
-        for place, (card, row, (_row, distance)) in enumerate(zip(base, rows, study.unlike, strict=True))
-    ]
-    return Group(
-        selected=study.selected,
-        rest=study.rest,
-        empty=study.empty,
-        regions=study.regions,
-        rest_regions=study.rest_regions,
-        on_object=OnObject(**asdict(study.inside)) if study.inside else None,
-        alike=study.alike,
-        image=mean_url(mean_image_key(study.key, align)),
-        rest_image=mean_url(mean_image_key(study.key, f"rest-{align}")),
-        map=grid_url(study.key, mean, rest),
-        rest_map=grid_url(study.key, rest, mean),
-        unlike=unlike,
-    )
-
-
-def _disagreement(services: Services, context: PageContext, found: Differences, total: int, page: int) -> Disagreement:
-    rows = services.samples.rows(context.view, [int(row) for row, _distance in found.ranked])
-    pairs = []
-    for place, (card, row, (_row, distance)) in enumerate(zip(cards(context, rows), rows, found.ranked, strict=True)):
-        a, b, difference = 3 * place, 3 * place + 1, 3 * place + 2
-        sample = row.sample
-        pairs.append(
-            Pair(
-                card=replace(
-                    card,
-                    image=_seen(context, sample.row, sample.digest, context.run),
-                    href=context.address("/sample", sample=card.sample_id, method=_method(context)),
-                ),
-                distance=distance,
-                image_b=_seen(context, sample.row, sample.digest, context.other),
-                map_a=grid_url(found.key, a, b),
-                map_b=grid_url(found.key, b, a),
-                difference=grid_url(found.key, difference, signed=True),
-            )
-        )
-    spreads = [_spread(context, name, values) for name, values in found.classes.items()]
-    return Disagreement(
-        a=context.run.reference if context.run else "",
-        b=context.other.reference if context.other else "",
-        agreed=found.agreed,
-        compared=found.compared,
-        total=total,
-        median=found.median,
-        classes=sorted(spreads, key=lambda spread: -spread.quantiles[2])[:_CLASSES],
-        pairs=pairs,
-        first=(page - 1) * PAGE,
-    )
-
-
-def _spread(context: PageContext, name: str, values: Sequence[float]) -> ClassSpread:
-    chosen = context.selection.predictions == (name,)
-    narrowed = replace(context.selection, predictions=() if chosen else (name,))
-    address = replace(context, selection=narrowed).address("/reasons", **_look(context))
-    return ClassSpread(name, int(values[0]), values[1:], address, chosen)
-
-
 def _pager(context: PageContext, found: Differences, page: int) -> list[Any]:
     pages = max(-(-found.compared // PAGE), 1)
     addresses = {
-        place: context.address("/reasons", **_look(context), page=str(place)) for place in page_numbers(page, pages)
+        place: context.address("/reasons", **look_of(context), page=str(place)) for place in page_numbers(page, pages)
     }
     return pager(page, pages, addresses, ids.REASONS_STATE)
 
@@ -342,7 +264,7 @@ def _start(services: Services, context: PageContext, model: str, scope: str, per
         rows = np.sort(services.samples.order(context.view, context.selection))
         if len(rows) > MAX_ROWS:
             raise InvalidInput(_("These are too many samples to explain alone; explain all of them"))
-    job = services.jobs.submit("explain", _job(run, _method(context), rows), person)
+    job = services.jobs.submit("explain", _job(run, method_of(context), rows), person)
     notify(_("Job {n} explains {name}", n=job.id, name=run.reference), "info")
 
 
@@ -379,12 +301,6 @@ def _payload(context: PageContext, run: Run, method: str) -> dict[str, Any]:
     }
 
 
-def _method(context: PageContext) -> str:
-    """Raises `InvalidInput` if the address names a method that does not exist."""
-    name = one(context.parameters, "method") or next(iter(EXPLANATIONS))
-    return require_method("method", name, EXPLANATIONS).name
-
-
 def _title(method: str) -> str:
     return _(EXPLANATIONS[method].title)
 
@@ -394,20 +310,8 @@ def _page(context: PageContext) -> int:
     return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) < 8 else 1
 
 
-def _seen(context: PageContext, row: int, digest: str, run: Run | None) -> str:
-    """Address of a sample as a version's network sees it."""
-    if run is None:
-        return ""
-    return input_url(run.model, run.version, context.dataset.name, row, digest)
-
-
-def _look(context: PageContext) -> dict[str, str]:
-    """The page's own parameters, which stay whatever is selected."""
-    return {name: value for name in ("view", "method", "align") if (value := one(context.parameters, name))}
-
-
 def _views(context: PageContext, view: str) -> list[Any]:
-    kept_on = {name: value for name, value in _look(context).items() if name != "view"}
+    kept_on = {name: value for name, value in look_of(context).items() if name != "view"}
     addresses: Mapping[str, str] = {
         CLUSTER: context.address("/reasons", **kept_on),
         VERSIONS: context.address("/reasons", **kept_on, view=VERSIONS),
@@ -416,4 +320,4 @@ def _views(context: PageContext, view: str) -> list[Any]:
 
 
 def _chips(context: PageContext) -> list[Any]:
-    return chips([chip for _name, chip in active_filters(context, "/reasons", _look(context))])
+    return chips([chip for _name, chip in active_filters(context, "/reasons", look_of(context))])

@@ -68,6 +68,7 @@ class Group:
         regions, rest_regions: Samples by cell of peak, row by row.
         alike: Mean cosine of the maps to their mean, in [0, 1].
         image, rest_image: Addresses of the mean images.
+        ground, rest_ground: The same of the images as they are, to lay the places over that are counted in them.
         map, rest_map: Addresses of the mean maps.
         unlike: The samples that are explained unlike the rest of the group, the most different first.
     """
@@ -81,6 +82,8 @@ class Group:
     alike: float
     image: str
     rest_image: str
+    ground: str
+    rest_ground: str
     map: str
     rest_map: str
     unlike: Sequence[Card]
@@ -167,8 +170,8 @@ def result(group: Group) -> Component:
                     _mean(_("The others together"), group.rest, group.rest_image, group.rest_map)
                     if group.rest
                     else None,
-                    _peaks(_("Where these peak"), group.regions, group.image),
-                    _peaks(_("Where the others peak"), group.rest_regions, group.rest_image) if group.rest else None,
+                    _peaks(_("Where these peak"), group.regions, group.ground),
+                    _peaks(_("Where the others peak"), group.rest_regions, group.rest_ground) if group.rest else None,
                 ],
                 className="reason-tiles",
             ),

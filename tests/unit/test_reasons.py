@@ -240,7 +240,7 @@ def test_the_sentence_says_when_nothing_does() -> None:
 
 def shown(on_object: OnObject | None, **cells: int) -> str:
     regions, others = counts(**cells), counts(_12=10)
-    return str(result(Group(10, 10, 0, regions, others, on_object, 0.9, "", "", "", "", ())))
+    return str(result(Group(10, 10, 0, regions, others, on_object, 0.9, "", "", "", "", "", "", ())))
 
 
 def test_a_shortcut_is_called_one_only_off_the_object() -> None:
