@@ -8,8 +8,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers import ViTConfig, ViTForImageClassification
 
 from data.types import ModelVersion, Preprocessing
+from inference.adapters.transformers import Logits
 from inference.layers import inspect_network
 from inference.models import LoadedModel
 from inference.vision import torchvision
@@ -53,15 +55,12 @@ def _densenet() -> nn.Module:
 
 
 def _resnet() -> nn.Module:
-    from torchvision.models.resnet import BasicBlock
-
-    return torchvision.models.ResNet(BasicBlock, [1, 1, 1, 1], num_classes=_CLASSES)  # type: ignore[no-any-return]
+    return torchvision.models.ResNet(torchvision.models.resnet.BasicBlock, [1, 1, 1, 1], num_classes=_CLASSES)  # type: ignore[no-any-return]
 
 
 def _vgg() -> nn.Module:
-    from torchvision.models.vgg import VGG, make_layers
-
-    network: nn.Module = VGG(make_layers([8, "M", 16, "M", 16], batch_norm=True), num_classes=_CLASSES)
+    features = torchvision.models.vgg.make_layers([8, "M", 16, "M", 16], batch_norm=True)
+    network: nn.Module = torchvision.models.VGG(features, num_classes=_CLASSES)
     network.classifier = nn.Sequential(nn.Linear(16 * 49, 16), nn.ReLU(True), nn.Dropout(), nn.Linear(16, _CLASSES))
     return network
 
@@ -102,10 +101,6 @@ class Encoder(nn.Module):
 
 
 def _transformers() -> nn.Module:
-    from transformers import ViTConfig, ViTForImageClassification
-
-    from inference.adapters.transformers import Logits
-
     configuration = ViTConfig(
         hidden_size=16,
         num_hidden_layers=2,

@@ -25,6 +25,7 @@ from inference.explanations.smoothgrad import SmoothGrad
 from inference.explanations.superpixels import superpixels
 from inference.grids import feature_grid
 from inference.models import LoadedModel
+from inference.vision import torchvision
 from tests.unit.explained_networks import ARCHITECTURES, by_name, image_batch, in_memory
 
 with warnings.catch_warnings():
@@ -163,15 +164,12 @@ def test_lrp_is_that_of_captum(name: str) -> None:
 
 def _as_modules(network: nn.Module) -> nn.Module:
     """A copy as Captum needs it: every activation and addition a module of its own."""
-    from torchvision.models import DenseNet
-    from torchvision.models.resnet import BasicBlock
-
     twin = copy.deepcopy(network)
     for module in list(twin.modules()):
-        if isinstance(module, BasicBlock):
+        if isinstance(module, torchvision.models.resnet.BasicBlock):
             module.relu, module.relu2, module.plus = nn.ReLU(), nn.ReLU(), Addition_Module()
             module.forward = _block_of_modules.__get__(module)
-    if isinstance(twin, DenseNet):
+    if isinstance(twin, torchvision.models.DenseNet):
         twin.last = nn.ReLU()
         twin.forward = _densenet_of_modules.__get__(twin)
     return twin
