@@ -30,10 +30,10 @@ from data.types import Run
 from layouts import ids
 from layouts.explained import PanelIds, probability_bars, problem, target_options, verdict
 from layouts.judging import class_options
-from layouts.parts import empty_workspace, error_state, image_url, input_url
+from layouts.parts import empty_workspace, error_state, image_url, input_url, link
 from layouts.sample import PANELS, Place, facts, head, neighbours
 
-__all__ = ["entropy", "find_row", "panel_run", "place", "register", "second_run"]
+__all__ = ["entropy", "find_row", "panel_run", "place", "register", "second_run", "whatif_address"]
 
 NEIGHBOURS = 12
 _TINY = 96  # pixels; below, a picture is enlarged pixel by pixel
@@ -189,6 +189,14 @@ def place(services: Services, context: PageContext, row: Row) -> Place:
     )
 
 
+def whatif_address(context: PageContext, sample_id: str) -> str | None:
+    """Where a sample can be changed, explained as it is here; None without a version to ask."""
+    if context.version is None:
+        return None
+    subject = {"dataset": context.dataset.name, "model": context.version.reference, "sample": sample_id}
+    return link("/try", {**subject, **_kept(context)})
+
+
 def _kept(context: PageContext) -> dict[str, str]:
     return {
         name: value for name in ("method", "target", "contrast", "layers") if (value := one(context.parameters, name))
@@ -219,7 +227,7 @@ def _shown(services: Services, context: PageContext, before: dict[str, Any] | No
     }
     known = list(dict.fromkeys(c for run in runs.values() if run for c in run.classes)) or list(context.dataset.classes)
     shared = (
-        head(sample, context.dataset.name, where),
+        head(sample, context.dataset.name, where, whatif_address(context, sample.sample_id)),
         no_update if subject == before else subject,
         method_options(one(context.parameters, "method")),
         target_options(known, one(context.parameters, "target")),

@@ -7,7 +7,7 @@ from typing import Any
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from flask import Response, abort
 
-from callbacks import uploads
+from callbacks import uploads, whatif
 from callbacks.context import EmptyWorkspace, PageContext, one, resolve, spread
 from callbacks.explaining import as_explanation, ask_again_when_back, failed, method_options, request_of, shown
 from callbacks.services import Services
@@ -22,7 +22,7 @@ from layouts.explained import probability_bars, target_options, verdict
 from layouts.parts import empty_workspace, error_state, thumb_url
 from layouts.try_it import PANEL, Example, examples, refused
 
-__all__ = ["example_rows", "known_classes", "register", "seen_url"]
+__all__ = ["example_rows", "known_classes", "register"]
 
 _EXAMPLES = 8
 _TINY = 96
@@ -40,6 +40,7 @@ def register(app: Dash, services: Services) -> None:
     )
     _register_taking(app, services, limit)
     _register_showing(app, services)
+    whatif.register(app, services, limit)
     ask_again_when_back(app, PANEL.retry)
     write_address(app, ids.TRY_STATE, ids.TRY_WRITTEN)
     app.clientside_callback(
@@ -132,6 +133,8 @@ def _register_showing(app: Dash, services: Services) -> None:
         if digest is None:
             return True, *[no_update] * 10
         try:
+            if one(state, "original"):  # the editor shows what there is to show
+                return False, *[no_update] * 5, _targets(resolve(services, state)), *[no_update] * 4
             return False, *_result(services, resolve(services, state), digest)
         except EmptyWorkspace:
             return False, None, "", "", "picture", None, no_update, "", True, empty_workspace(), True
@@ -145,10 +148,10 @@ def _result(services: Services, context: PageContext, digest: str) -> tuple[Any,
     if version is None:
         raise InvalidInput(_("There is no model for {name} yet; add one with `model add`", name=context.dataset.name))
     picture = uploads.read(services, digest)
-    source, target = seen_url(version, digest), one(context.parameters, "target")
+    source, target = uploads.seen_url(version, digest), one(context.parameters, "target")
     look = "picture pixels" if max(version.preprocessing.image_size, *picture.size) <= _TINY else "picture"
     alternative = _("Your image as {model} sees it", model=version.reference)
-    targets = target_options(known_classes(context, version), target)
+    targets = _targets(context)
     payload = {
         "upload": digest,
         "model": version.model,
@@ -170,6 +173,11 @@ def _result(services: Services, context: PageContext, digest: str) -> tuple[Any,
     return head, source, alternative, look, bars, targets, *shown(as_explanation(answer["explanation"]))
 
 
+def _targets(context: PageContext) -> Any:
+    known = known_classes(context, context.version) if context.version else ()
+    return target_options(known, one(context.parameters, "target"))
+
+
 def known_classes(context: PageContext, version: ModelVersion) -> tuple[str, ...]:
     """The names of the version's outputs, as far as they are known without asking a worker."""
     if context.run is not None:
@@ -189,11 +197,6 @@ def example_rows(services: Services, context: PageContext) -> list[Example]:
         )
         for found in services.samples.rows(View(context.dataset), rows)
     ]
-
-
-def seen_url(version: ModelVersion, digest: str) -> str:
-    """Where an upload is shown as the version sees it."""
-    return f"/try/seen/{version.model}/{version.version}/{digest}.png"
 
 
 def _seen(services: Services, model: str, version: int, digest: str) -> Response:

@@ -16,8 +16,9 @@ from callbacks.services import Services
 from data.errors import InvalidInput, NotFound
 from data.images import decode
 from data.text import gettext as _
+from data.types import ModelVersion
 
-__all__ = ["MAX_SIDE", "UPLOADS", "Upload", "content_of", "keep", "read"]
+__all__ = ["MAX_SIDE", "UPLOADS", "Upload", "content_of", "keep", "keep_picture", "read", "seen_url"]
 
 UPLOADS = "uploads"
 MAX_SIDE = 4096
@@ -70,13 +71,23 @@ def keep(services: Services, content: bytes, any_format: bool = False) -> Upload
         picture = decode(content)
     except InvalidInput as error:
         raise InvalidInput(_("The image cannot be read: {reason}", reason=error)) from error
-    if max(picture.size) > MAX_SIDE:
-        picture.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+    return keep_picture(services, picture)
+
+
+def keep_picture(services: Services, picture: Image.Image, most: int = MAX_SIDE) -> Upload:
+    """Keeps a picture, its sides brought down to at most `most` pixels."""
+    if max(picture.size) > most:
+        picture.thumbnail((most, most), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=3)
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()
     services.cache.put(UPLOADS, digest, ".png", buffer.getvalue())
     return Upload(digest, *picture.size)
+
+
+def seen_url(version: ModelVersion, digest: str) -> str:
+    """Where an upload is shown as the version sees it."""
+    return f"/try/seen/{version.model}/{version.version}/{digest}.png"
 
 
 def read(services: Services, digest: str) -> Image.Image:

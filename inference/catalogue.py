@@ -13,6 +13,7 @@ from inference.methods import EXPLANATIONS, FAMILIES, PROJECTIONS, Method
 __all__ = [
     "ARCHITECTURE_CACHE",
     "CHOICES_CACHE",
+    "COUNTERFACTUAL_CACHE",
     "EXPLANATIONS",
     "EXPLANATION_CACHE",
     "FAMILIES",
@@ -29,6 +30,7 @@ __all__ = [
 
 ARCHITECTURE_CACHE = "architectures"
 CHOICES_CACHE = "choices"
+COUNTERFACTUAL_CACHE = "counterfactuals"
 EXPLANATION_CACHE = "explanations"
 _ARCHITECTURE_ALGORITHM = "architecture-1"
 _CHOICES_ALGORITHM = "choices-1"

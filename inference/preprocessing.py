@@ -10,7 +10,7 @@ from PIL import Image
 
 from data.types import Preprocessing
 
-__all__ = ["to_array", "to_input_image", "to_pixels"]
+__all__ = ["resized", "to_array", "to_input_image", "to_picture", "to_pixels"]
 
 
 def to_input_image(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
@@ -24,12 +24,36 @@ def to_input_image(image: Image.Image, preprocessing: Preprocessing) -> Image.Im
     """
     mode = "L" if len(preprocessing.mean) == 1 else "RGB"
     converted = image if image.mode == mode else image.convert(mode)
-    resampling = Image.Resampling[preprocessing.interpolation.upper()]
-    if preprocessing.squash:
-        resized = converted.resize((preprocessing.resize,) * 2, resampling)
-    else:
-        resized = _resize_shorter_side(converted, preprocessing.resize, resampling)
-    return _crop_centre(resized, preprocessing.image_size)
+    return _crop_centre(resized(converted, preprocessing), preprocessing.image_size)
+
+
+def resized(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
+    """The picture before the centre is cut out; one that has the size already is given back."""
+    target = _resized_size(image.size, preprocessing)
+    if target == image.size and not preprocessing.squash:
+        return image
+    return image.resize(target, Image.Resampling[preprocessing.interpolation.upper()])
+
+
+def to_picture(mask: np.ndarray, size: tuple[int, int], preprocessing: Preprocessing) -> Image.Image:
+    """Where a part of the network's input lies in the picture that it was made of.
+
+    Args:
+        mask: (image_size, image_size) bool.
+        size: Width and height of the picture.
+
+    Returns:
+        Mode "L" of that size, 255 where the mask is true; what the network does not see is 0.
+    """
+    width, height = _resized_size(size, preprocessing)
+    side = preprocessing.image_size
+    corner = (
+        _margin(max(width, side), side) - max(side - width, 0) // 2,
+        _margin(max(height, side), side) - max(side - height, 0) // 2,
+    )
+    resized = Image.new("L", (width, height))
+    resized.paste(Image.fromarray(mask.astype(np.uint8) * 255), corner)
+    return resized.resize(size, Image.Resampling.NEAREST)
 
 
 def to_pixels(image: Image.Image | np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
@@ -71,10 +95,11 @@ def _normalised(mean: tuple[float, ...], std: tuple[float, ...]) -> np.ndarray:
     return table
 
 
-def _resize_shorter_side(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:
-    width, height = image.size
-    target = (size, int(size * height / width)) if width <= height else (int(size * width / height), size)
-    return image if target == image.size else image.resize(target, resampling)
+def _resized_size(size: tuple[int, int], preprocessing: Preprocessing) -> tuple[int, int]:
+    shorter, (width, height) = preprocessing.resize, size
+    if preprocessing.squash:
+        return shorter, shorter
+    return (shorter, int(shorter * height / width)) if width <= height else (int(shorter * width / height), shorter)
 
 
 def _crop_centre(image: Image.Image, size: int) -> Image.Image:
@@ -84,6 +109,10 @@ def _crop_centre(image: Image.Image, size: int) -> Image.Image:
         larger = Image.new(image.mode, (max(width, size), max(height, size)))
         larger.paste(image, (max(size - width, 0) // 2, max(size - height, 0) // 2))
         image, (width, height) = larger, larger.size
-    # torchvision rounds half to even here, which Python's round does too.
-    left, top = round((width - size) / 2), round((height - size) / 2)
+    left, top = _margin(width, size), _margin(height, size)
     return image.crop((left, top, left + size, top + size))
+
+
+def _margin(length: int, size: int) -> int:
+    """What is cut off before the centre."""
+    return round((length - size) / 2)  # half to even, as torchvision rounds here too

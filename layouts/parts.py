@@ -49,8 +49,10 @@ FEEDBACK = {
 # The icons that the pages use; their shapes come from Bootstrap's own file, see dashboard/vendor.py.
 ICONS = frozenset(
     {
-        "activity", "arrow-counterclockwise", "arrow-down", "arrow-down-up", "arrow-left", "arrow-left-right",
+        "activity", "arrow-90deg-left", "arrow-90deg-right", "arrow-clockwise",
+        "arrow-counterclockwise", "arrow-down", "arrow-down-up", "arrow-left", "arrow-left-right",
         "arrow-repeat", "arrow-right", "arrow-up", "arrow-up-right", "aspect-ratio", "bar-chart",
+        "brightness-high", "brush", "crop", "droplet-half", "eyedropper", "intersect",
         "box-arrow-up-right", "boxes", "bullseye", "camera", "chat-left-text", "check-circle",
         "check-circle-fill", "check2", "check2-circle", "chevron-down", "chevron-left", "chevron-right",
         "chevron-up", "circle-half", "clipboard", "clock", "clock-history", "cloud-arrow-up", "collection",

@@ -104,8 +104,12 @@ def _looking(parameters: Mapping[str, Any]) -> Component:
     )
 
 
-def head(sample: Sample, dataset: str, place: Place) -> Component:
-    """Title, where the sample stands, and the way on and back."""
+def head(sample: Sample, dataset: str, place: Place, whatif: str | None) -> Component:
+    """Title, where the sample stands, and the way on and back.
+
+    Args:
+        whatif: Where the sample can be changed, if there is a version to ask.
+    """
     where = (
         _("{n} of {total}", n=number(place.position), total=number(place.total))
         if place.position is not None
@@ -134,6 +138,15 @@ def head(sample: Sample, dataset: str, place: Place) -> Component:
             ),
             html.Nav(
                 [
+                    html.A(
+                        [icon("brush"), html.Span(_("What if…"))],
+                        href=whatif,
+                        className="btn btn-sm btn-outline-primary",
+                        title=_("Change the image, and see what that makes of the decision (W)"),
+                        **{"data-shortcut": "w", "aria-keyshortcuts": "w"},
+                    )
+                    if whatif
+                    else None,
                     _turn(place.previous, "arrow-left", _("Previous"), "ArrowLeft k"),
                     html.Span(where, className="sample-position", role="status"),
                     _turn(place.following, "arrow-right", _("Next"), "ArrowRight j"),

@@ -8,7 +8,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from data.text import gettext as _
-from layouts import ids
+from layouts import ids, whatif
 from layouts.explained import PanelIds, map_controls, panel
 from layouts.parts import icon, page_header
 
@@ -48,6 +48,7 @@ def layout(**parameters: Any) -> Component:
             dcc.Store(id=ids.TRY_UPLOADED),
             page_header(_("Try"), _("Give the model an image it has never seen, and see what it makes of it and why.")),
             html.Div(id=ids.TRY_MESSAGE, role="alert"),
+            html.Div(id=ids.TRY_EDIT_TROUBLE, role="alert"),
             html.Div(
                 [
                     html.Div(
@@ -59,7 +60,9 @@ def layout(**parameters: Any) -> Component:
                     ),
                     html.Section(
                         [
+                            whatif.editor(parameters),
                             panel(PANEL),
+                            whatif.invitation(),
                             html.Div(
                                 map_controls(
                                     ids.TRY_METHOD, ids.TRY_TARGET, ids.TRY_OPACITY, ids.TRY_OPACITY_SHOWN, parameters

@@ -189,13 +189,17 @@
       if (!uploaded) {
         return noUpdate();
       }
+      if (uploaded.edit) {
+        return changed(state || {}, uploaded.edit); // the editor begins, goes on or ends
+      }
       if (!uploaded.digest) {
         return { ...state }; // refused: shows again what was there before its preview
       }
       if (chosen(target)) {
         setProps("try-target", { value: DEFAULT });
       }
-      return changed(state || {}, { upload: uploaded.digest, target: "" });
+      const editing = state && state.original ? uploaded.digest : "";
+      return changed(state || {}, { upload: uploaded.digest, original: editing, sample: "", target: "" });
     }
     return explained(state, method, target, "try-target") || noUpdate();
   };
