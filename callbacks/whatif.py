@@ -18,8 +18,9 @@ from callbacks.services import Services
 from data.errors import InvalidInput, VitrineError
 from data.samples import View
 from data.text import gettext as _
-from data.types import ModelVersion
-from inference.catalogue import COUNTERFACTUAL_CACHE
+from data.types import ExplanationRequest, ModelVersion
+from inference.catalogue import COUNTERFACTUAL_CACHE, cached_explanation, explanation_key
+from inference.class_names import class_names
 from layouts import ids
 from layouts.parts import image_url, map_url
 from layouts.try_it import refused
@@ -184,7 +185,8 @@ def _register_comparing(app: Dash, services: Services) -> None:
         if not payloads:
             return None, True, []
         version = services.models.get(payloads[0]["model"], payloads[0]["version"])
-        maps = [_seen_map(services, version, payload, at) for at, payload in enumerate(payloads)]
+        classes = class_names(version, services.datasets.get(payloads[0]["dataset"]))
+        maps = [_seen_map(services, version, classes, payload, at) for at, payload in enumerate(payloads)]
         return map_pair(maps), all(one.overlay or one.problem for one in maps), payloads
 
 
@@ -236,12 +238,18 @@ def _map_payloads(context: PageContext, shown: Mapping[str, Any]) -> list[dict[s
     ]
 
 
-def _seen_map(services: Services, version: ModelVersion, payload: dict[str, Any], place: int) -> SeenMap:
+def _seen_map(
+    services: Services, version: ModelVersion, classes: tuple[str, ...], payload: dict[str, Any], place: int
+) -> SeenMap:
     title = _("Before: why “{target}”", target=payload["target"])
     if place:
         title = _("After: why “{target}”", target=payload["target"])
     tiny = version.preprocessing.image_size <= _TINY
     shown = SeenMap(title, uploads.seen_url(version, payload["upload"]), tiny)
+    key = explanation_key(version, classes, payload["upload"], ExplanationRequest.of(payload))
+    known = cached_explanation(services.cache, key)
+    if known is not None:
+        return replace(shown, overlay=map_url(known.key))
     try:
         answer = services.engine.ask("predict_image", payload)
     except VitrineError as error:

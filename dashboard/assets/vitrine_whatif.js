@@ -55,12 +55,6 @@
         choose("paint");
         go(edit.steps.length - 1);
       }
-    } else if (edit.steps.length && !edit.steps.some((step) => step.digest === subject.upload)) {
-      const mine = edit;
-      const picture = await pictures.load(address(subject.upload));
-      if (edit === mine) {
-        remember({ picture, digest: subject.upload });
-      }
     }
   }
 
@@ -293,6 +287,15 @@
 
   const settle = () => edit.level && commit();
 
+  /* A picture that the server made and keeps. */
+  async function takeKept(digest) {
+    const mine = edit;
+    const picture = await pictures.load(address(digest));
+    if (edit === mine) {
+      remember({ picture, digest });
+    }
+  }
+
   async function takeSource(image, button) {
     const mine = edit;
     const picture = await pictures.load(image);
@@ -347,7 +350,7 @@
       commit();
     },
     source: (button) => takeSource(button.querySelector("img").src, button),
-    keep: (button) => change({ upload: button.dataset.digest, original: edit.original }),
+    keep: (button) => takeKept(button.dataset.digest),
     close: () => change({ original: "" }),
   };
 

@@ -15,10 +15,11 @@ from data.images import decode
 from data.types import ModelVersion
 from data.workspace import content_key
 from inference.catalogue import COUNTERFACTUAL_CACHE
+from inference.class_names import class_names
 from inference.counterfactual import Counterfactual
 from inference.counterfactual import counterfactual as search
 from inference.models import LoadedModel, load
-from inference.prediction import class_names, predict, predict_pixels
+from inference.prediction import predict, predict_pixels
 from inference.preprocessing import resized, to_array, to_input_image, to_picture, to_pixels
 from inference.superpixels import superpixels
 from inference.tasks import WorkerContext
