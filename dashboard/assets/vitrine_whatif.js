@@ -287,6 +287,14 @@
 
   const settle = () => edit.level && commit();
 
+  /* The panel comes back with what is edited now; what it said before the editor was opened is of another image. */
+  function close() {
+    ["try-head", "try-bars", "try-evidence"].forEach((id) => setProps(id, { children: null }));
+    setProps("try-map", { hidden: true });
+    setProps("try-image", { src: address(edit.upload) });
+    change({ original: "" });
+  }
+
   /* A picture that the server made and keeps. */
   async function takeKept(digest) {
     const mine = edit;
@@ -351,7 +359,7 @@
     },
     source: (button) => takeSource(button.querySelector("img").src, button),
     keep: (button) => takeKept(button.dataset.digest),
-    close: () => change({ original: "" }),
+    close,
   };
 
   /* ---- pointer ---- */
