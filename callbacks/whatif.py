@@ -22,19 +22,10 @@ from data.types import ExplanationRequest, ModelVersion
 from inference.catalogue import COUNTERFACTUAL_CACHE, cached_explanation, explanation_key
 from inference.class_names import class_names
 from layouts import ids
+from layouts.changed import Change, Flip, SeenMap, change_bars, decision, flip_found, flip_progress, map_pair
 from layouts.parts import image_url, map_url
 from layouts.try_it import refused
-from layouts.whatif import (
-    Change,
-    Flip,
-    SeenMap,
-    change_bars,
-    decision,
-    flip_found,
-    flip_progress,
-    map_pair,
-    sources,
-)
+from layouts.whatif import sources
 
 __all__ = ["begin", "changes_of", "outline", "register"]
 

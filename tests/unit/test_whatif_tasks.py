@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-import layouts.whatif
+import layouts.changed
 from callbacks.services import Services
 from data.errors import InvalidInput, NotFound
 from data.types import Preprocessing
@@ -122,7 +122,7 @@ def test_hiding_the_mark_is_the_least_that_turns_the_decision(context: WorkerCon
 
 
 def test_people_are_offered_exactly_the_fills_there_are() -> None:
-    assert set(FILLS) == set(layouts.whatif.FILLS)
+    assert set(FILLS) == set(layouts.changed.FILLS)
 
 
 def test_it_is_computed_once(context: WorkerContext) -> None:
