@@ -7,13 +7,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from benchmarks import explanation, pipeline, queries
+from benchmarks import explanation, pipeline, queries, trust
 from benchmarks.measure import Figure
 
 BENCHMARKS: Mapping[str, Callable[[Path], Iterator[Figure]]] = {
     "explanation": explanation.run,
     "pipeline": pipeline.run,
     "queries": queries.run,
+    "trust": trust.run,
 }
 
 

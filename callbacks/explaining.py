@@ -14,8 +14,9 @@ from data.text import gettext as _
 from data.types import Explanation, ExplanationRequest, ModelVersion, Run, Sample
 from inference.catalogue import EXPLANATIONS, cached_explanation, explanation_key, require_method
 from layouts import ids
-from layouts.explained import DEFAULT, evidence, problem
+from layouts.explained import DEFAULT, problem
 from layouts.parts import map_url
+from layouts.trust import evidence
 
 __all__ = [
     "as_explanation",
@@ -26,6 +27,7 @@ __all__ = [
     "method_options",
     "request_of",
     "shown",
+    "subject_of",
     "top_classes",
 ]
 
@@ -120,10 +122,19 @@ def as_explanation(answer: Mapping[str, Any]) -> Explanation:
     return Explanation(**{**known, "shape": tuple(known["shape"])})
 
 
-def shown(explanation: Explanation) -> Shown:
-    """The explanation as the properties of a panel."""
+def shown(explanation: Explanation, subject: Mapping[str, str]) -> Shown:
+    """The explanation as the properties of a panel.
+
+    Args:
+        subject: What it is about, from `subject_of`.
+    """
     title = _(EXPLANATIONS[explanation.method].title)
-    return map_url(explanation.key), False, evidence(explanation, title), True
+    return map_url(explanation.key), False, evidence(explanation, title, subject), True
+
+
+def subject_of(version: ModelVersion, dataset: str, request: ExplanationRequest, **image: str) -> dict[str, str]:
+    """What an explanation is about; `image` is `row` and `sample`, or `upload`."""
+    return {"dataset": dataset, "model": version.reference, "layers": ",".join(request.layers), **image}
 
 
 def failed(error: VitrineError) -> Shown:

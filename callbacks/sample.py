@@ -16,6 +16,7 @@ from callbacks.explaining import (
     method_options,
     request_of,
     shown,
+    subject_of,
     top_classes,
 )
 from callbacks.guard import guarded
@@ -111,7 +112,9 @@ def _register_explanation(app: Dash, services: Services, name: str, panel: Panel
             version = services.models.get(run.model, run.version) if run else context.version
             sample = find_row(services, context).sample
             request = request_of(context.parameters)
-            return shown(explain_sample(services, version, run, context.dataset.name, sample, request))
+            dataset = context.dataset.name
+            subject = subject_of(version, dataset, request, row=str(sample.row), sample=sample.sample_id)
+            return shown(explain_sample(services, version, run, dataset, sample, request), subject)
         except VitrineError as error:
             return failed(error)
 

@@ -9,7 +9,15 @@ from flask import Response, abort
 
 from callbacks import uploads, whatif
 from callbacks.context import EmptyWorkspace, PageContext, one, resolve, spread
-from callbacks.explaining import as_explanation, ask_again_when_back, failed, method_options, request_of, shown
+from callbacks.explaining import (
+    as_explanation,
+    ask_again_when_back,
+    failed,
+    method_options,
+    request_of,
+    shown,
+    subject_of,
+)
 from callbacks.services import Services
 from callbacks.shell import write_address
 from data.errors import InvalidInput, VitrineError
@@ -152,12 +160,13 @@ def _result(services: Services, context: PageContext, digest: str) -> tuple[Any,
     look = "picture pixels" if max(version.preprocessing.image_size, *picture.size) <= _TINY else "picture"
     alternative = _("Your image as {model} sees it", model=version.reference)
     targets = _targets(context)
+    request = request_of(context.parameters)
     payload = {
         "upload": digest,
         "model": version.model,
         "version": version.version,
         "dataset": context.dataset.name,
-        **asdict(request_of(context.parameters)),
+        **asdict(request),
     }
     try:
         answer = services.engine.call("predict_image", payload)
@@ -170,7 +179,8 @@ def _result(services: Services, context: PageContext, digest: str) -> tuple[Any,
     head = verdict(version.reference, *top[0], None, note=seen)
     if answer["explanation"] is None:
         return head, source, alternative, look, bars, targets, *failed(InvalidInput(str(answer["refused"])))
-    return head, source, alternative, look, bars, targets, *shown(as_explanation(answer["explanation"]))
+    subject = subject_of(version, context.dataset.name, request, upload=digest)
+    return head, source, alternative, look, bars, targets, *shown(as_explanation(answer["explanation"]), subject)
 
 
 def _targets(context: PageContext) -> Any:

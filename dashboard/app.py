@@ -5,6 +5,7 @@ from flask import Flask, Response, jsonify
 from werkzeug.exceptions import HTTPException
 
 from callbacks import shell as shell_callbacks
+from callbacks import trusting
 from callbacks.services import Services
 from dashboard import language, media, reason_pictures, security, vendor
 from dashboard.pages import menu, register_pages
@@ -68,6 +69,7 @@ def create_app(settings: Settings, services: Services) -> Dash:
     server.config["MAX_CONTENT_LENGTH"] = int(settings.upload_megabytes * 2**20 * _BASE64_SHARE)
     app.layout = lambda: shell.layout(services.title, menu())  # in the language of whoever asks
     shell_callbacks.register(app, services, menu())
+    trusting.register(app, services)
     register_pages(app, services)
     server.register_blueprint(vendor.blueprint())
     server.register_blueprint(media.blueprint(services))

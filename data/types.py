@@ -3,7 +3,7 @@
 Everything here is small, immutable and free of behaviour that needs a database, a file or a tensor.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +14,7 @@ __all__ = [
     "PRECISIONS",
     "TERMINAL_STATES",
     "Architecture",
+    "Calibration",
     "Dataset",
     "Explanation",
     "ExplanationChoices",
@@ -29,6 +30,7 @@ __all__ = [
     "Quarantined",
     "Run",
     "Sample",
+    "Trust",
     "Unscored",
     "parse_model_reference",
 ]
@@ -320,7 +322,7 @@ class Explanation:
         layer: Where the map was taken.
         facts: What the method knows of its own accuracy, by name; see `inference.explanations.Attribution`.
         shape: (H, W) of the map: the model's input resolution.
-        trust: Evidence on the map by name; see `inference.explanations.evidence`.
+        trust: `Trust.figures` of the map, as far as it has been judged; empty before.
     """
 
     key: str
@@ -333,9 +335,82 @@ class Explanation:
     layer: str
     shape: tuple[int, int]
     facts: Mapping[str, float]
-    trust: Mapping[str, float]
+    trust: Mapping[str, float | None]
     seconds: float
     cached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """How far a map deserves belief, and from what that follows; see `inference.explanations.evidence`.
+
+    Attributes:
+        score: In [0, 1].
+        curves: Probability of the explained class, in [0, 1], at each of `shares` (of the pixels, 0 to 1): `deletion`,
+            `insertion`, `random_deletion`, `random_insertion`.
+        areas: Under each of the four, in [0, 1].
+        odds_raised: By which factor the odds were multiplied in all of them; 1 unless the class is improbable.
+        sanity: How much of the map survives the loss of what the network has learnt, in [0, 1]; None if not asked.
+        sanity_skipped: Why it was not asked: `dear`, `elsewhere` (nobody knows how the map was made), `impossible`.
+        agreement: Rank correlation with other methods' maps, by their names, in [-1, 1].
+        edges: Rank correlation with the edges of the image, in [-1, 1].
+        empty: Whether the map is the same everywhere, so that it says nothing.
+        infidelity, sensitivity: Captum's metrics; None if not asked for.
+    """
+
+    score: float
+    curves: Mapping[str, Sequence[float]]
+    areas: Mapping[str, float]
+    odds_raised: float
+    sanity: float | None
+    sanity_skipped: str
+    agreement: Mapping[str, float]
+    edges: float
+    empty: bool
+    infidelity: float | None
+    sensitivity: float | None
+    seconds: float
+
+    @property
+    def agreed(self) -> float | None:
+        """The mean rank correlation with other methods' maps; None where there is no other."""
+        return sum(self.agreement.values()) / len(self.agreement) if self.agreement else None
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """The score and its parts as numbers by name."""
+        return {
+            "score": self.score,
+            **{f"{name}_auc": area for name, area in self.areas.items()},
+            "sanity": self.sanity,
+            "agreement": self.agreed,
+            "edges": self.edges,
+            "odds_raised": self.odds_raised,
+            "infidelity": self.infidelity,
+            "sensitivity": self.sensitivity,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How often the trust score was right where the truth is known.
+
+    Attributes:
+        maps: How many were judged, `good` of them right.
+        auc: Probability that a right map scores higher than a wrong one.
+        high, high_right: Maps that score `high_from` or more, and how many of them were right.
+        low, low_wrong: Maps that score less than `low_below`, and how many of them were wrong.
+    """
+
+    maps: int
+    good: int
+    auc: float
+    high_from: float
+    high: int
+    high_right: int
+    low_below: float
+    low: int
+    low_wrong: int
 
 
 class FeedbackKind(StrEnum):

@@ -6,7 +6,15 @@ from dataclasses import asdict
 
 from data.cache import FileCache
 from data.errors import InvalidInput
-from data.types import Architecture, Explanation, ExplanationChoices, ExplanationRequest, LayerSummary, ModelVersion
+from data.types import (
+    Architecture,
+    Explanation,
+    ExplanationChoices,
+    ExplanationRequest,
+    LayerSummary,
+    ModelVersion,
+    Trust,
+)
 from data.workspace import content_key
 from inference.methods import EXPLANATIONS, FAMILIES, PROJECTIONS, Method
 
@@ -17,24 +25,31 @@ __all__ = [
     "EXPLANATIONS",
     "EXPLANATION_CACHE",
     "FAMILIES",
+    "MAP_CACHE",
     "PROJECTIONS",
+    "TRUST_CACHE",
     "Method",
     "architecture_key",
     "cached_architecture",
     "cached_choices",
     "cached_explanation",
+    "cached_trust",
     "choices_key",
     "explanation_key",
     "require_method",
+    "trust_key",
 ]
 
 ARCHITECTURE_CACHE = "architectures"
 CHOICES_CACHE = "choices"
 COUNTERFACTUAL_CACHE = "counterfactuals"
 EXPLANATION_CACHE = "explanations"
+TRUST_CACHE = "trust"
+MAP_CACHE = "maps"
 _ARCHITECTURE_ALGORITHM = "architecture-1"
 _CHOICES_ALGORITHM = "choices-1"
 _EXPLANATION_ALGORITHM = "explanation-2"
+_TRUST_ALGORITHM = "trust-1"
 
 
 def require_method(what: str, name: str, methods: Mapping[str, Method]) -> Method:
@@ -64,7 +79,7 @@ def explanation_key(
 
 
 def cached_explanation(cache: FileCache, key: str) -> Explanation | None:
-    """What is cached under the key, with `cached` true; None if it must be computed.
+    """What is cached under the key, with `cached` true, and how it was judged, if it was; None if it must be computed.
 
     The key of the explanation in the answer, under which its map lies, differs from `key` where that one was asked
     for the predicted class without naming it.
@@ -78,7 +93,35 @@ def cached_explanation(cache: FileCache, key: str) -> Explanation | None:
         return None
     if cache.get(EXPLANATION_CACHE, stored["key"], ".npy") is None:
         return None
-    return Explanation(**{**stored, "shape": tuple(stored["shape"]), "cached": True})
+    judged = cached_trust(cache, stored["key"])
+    trust = judged.figures if judged else {}
+    return Explanation(**{**stored, "shape": tuple(stored["shape"]), "trust": trust, "cached": True})
+
+
+def trust_key(map_key: str, thorough: bool = False) -> str:
+    """Under which key the judgement of a map is cached.
+
+    Args:
+        map_key: The explanation's, or of a map from elsewhere whatever names it together with what it explains.
+        thorough: Whether everything was asked for, whatever it costs.
+    """
+    return content_key(_TRUST_ALGORITHM, map_key, thorough)
+
+
+def cached_trust(cache: FileCache, map_key: str, thorough: bool = False) -> Trust | None:
+    """How a map was judged; None if it has not been yet.
+
+    A thorough judgement, which has all that a quick one has, is taken first; with `thorough` it alone will do.
+    """
+    for every in (True,) if thorough else (True, False):
+        kept = cache.get(TRUST_CACHE, trust_key(map_key, every), ".json")
+        if kept is None:
+            continue
+        try:
+            return Trust(**json.loads(kept.read_bytes()))
+        except (OSError, ValueError):  # evicted in this very moment, or left half-written by a power failure
+            continue
+    return None
 
 
 def architecture_key(version: ModelVersion) -> str:

@@ -53,6 +53,8 @@ TASKS: Mapping[str, str] = {
     "explain_shard": "inference.worker.explaining:explain_shard",
     "explanation_choices": "inference.worker.describing:explanation_choices",
     "index_shard": "inference.worker.indexing:index_shard",
+    "judge": "inference.worker.judging:judge",
+    "judge_map": "inference.worker.judging:judge_map",
     "merge_explained": "inference.worker.explaining:merge",
     "merge_run": "inference.worker.indexing:merge",
     "neighbours": "inference.worker.interactive:neighbours",

@@ -21,7 +21,7 @@ from inference.preprocessing import to_array
 from inference.recipes import RECIPES, Recipe
 from inference.seeding import seeded
 
-__all__ = ["train"]
+__all__ = ["Split", "fit", "train"]
 
 _TRAIN = "train"
 _WEIGHT_DECAY = 1e-2
@@ -29,7 +29,7 @@ _MEASURED_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
-class _Split:
+class Split:
     """Images (N, C, H, W) float32 and the indices of their classes (N,) int64."""
 
     images: Tensor
@@ -65,7 +65,7 @@ def train(
         network: nn.Module = getattr(networks, chosen.network)(len(source.classes))
     if parent is not None:
         network.load_state_dict(load(datasets.workspace, parent).module.state_dict())
-    loss = _fit(network, trained_on, chosen, progress, check)
+    loss = fit(network, trained_on, chosen, progress, check)
     accuracy = {_TRAIN: _accuracy(network, trained_on), "test": _accuracy(network, measured_on)}
     return register_module(
         datasets.workspace,
@@ -87,9 +87,9 @@ def train(
     )
 
 
-def _fit(
+def fit(
     network: nn.Module,
-    split: _Split,
+    split: Split,
     recipe: Recipe,
     progress: Callable[[int, int], None],
     check: Callable[[], None],
@@ -132,7 +132,7 @@ def _shifted(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
     return torch.stack([image[window] for image, window in zip(padded, windows, strict=True)])
 
 
-def _accuracy(network: nn.Module, split: _Split) -> float | None:
+def _accuracy(network: nn.Module, split: Split) -> float | None:
     """Share of right predictions in [0, 1]; None without samples."""
     if not len(split.targets):
         return None
@@ -144,16 +144,16 @@ def _accuracy(network: nn.Module, split: _Split) -> float | None:
     return right / len(split.targets)
 
 
-def _evenly(split: _Split, samples: int | None) -> _Split:
+def _evenly(split: Split, samples: int | None) -> Split:
     if samples is None or samples >= len(split.targets):
         return split
     rows = torch.linspace(0, len(split.targets) - 1, samples).round().long()
-    return _Split(split.images[rows], split.targets[rows])
+    return Split(split.images[rows], split.targets[rows])
 
 
 def _read(
     datasets: DatasetStore, dataset: Dataset, preprocessing: Preprocessing, check: Callable[[], None]
-) -> tuple[_Split, _Split]:
+) -> tuple[Split, Split]:
     """The labelled samples of the split `train`, and all others."""
     table = pq.read_table(datasets.workspace.dataset(dataset.name) / "samples.parquet", columns=list(Sample.__slots__))
     samples = [Sample(**record) for record in table.sort_by("row").to_pylist()]
@@ -170,7 +170,7 @@ def _read(
             arrays.append(to_array(decode(datasets.read(dataset.name, sample)), preprocessing))
         targets = torch.tensor([index[sample.label] for sample in group if sample.label is not None], dtype=torch.int64)
         shape = (0, len(preprocessing.mean), preprocessing.image_size, preprocessing.image_size)
-        splits.append(_Split(torch.from_numpy(np.stack(arrays) if arrays else np.empty(shape, np.float32)), targets))
+        splits.append(Split(torch.from_numpy(np.stack(arrays) if arrays else np.empty(shape, np.float32)), targets))
     if not len(splits[0].targets):
         raise InvalidInput(f"{dataset.name} has no labelled samples in a split {_TRAIN!r}, so nothing can be trained")
     return splits[0], splits[1]

@@ -12,14 +12,11 @@ from dash import html
 from dash.development.base_component import Component
 
 from data.text import gettext as _
-from data.types import Explanation
 from layouts.parts import icon, outcome_badge
 
 __all__ = [
     "DEFAULT",
     "PanelIds",
-    "evidence",
-    "evidence_sentence",
     "explaining",
     "map_controls",
     "panel",
@@ -32,9 +29,6 @@ __all__ = [
 
 # A select cannot show an option whose value is empty, so that "no choice" has a name of its own.
 DEFAULT = "(default)"
-# A drop in probability below this is no evidence either way: the random control alone varies about as much.
-_NOTICEABLE = 0.05
-_UNCHANGED = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,71 +200,6 @@ def probability_bars(
 
 def _probability(value: float) -> str:
     return f"{100 * value:.1f} %" if value >= 0.001 or value == 0 else "< 0.1 %"
-
-
-def evidence_sentence(target: str, before: float, deletion_drop: float, random_drop: float) -> str:
-    """What hiding the marked part does to the probability, next to hiding as much at random, in one sentence.
-
-    Args:
-        before: Probability of `target` for the untouched image, in [0, 1].
-        deletion_drop: How much it falls when the fifth that the map marks as most important is hidden.
-        random_drop: How much it falls when a random fifth is hidden.
-    """
-    after, at_random = _share(before - deletion_drop), _share(before - random_drop)
-    values = {"target": target, "before": _share(before), "after": after, "random": at_random}
-    if abs(deletion_drop) < _UNCHANGED:
-        return _(
-            "Hiding the 20 % that the map marks as most important leaves the probability of “{target}” at {before}; "
-            "hiding as much at random: {random}.",
-            **values,
-        )
-    if deletion_drop < 0:
-        return _(
-            "Hiding the 20 % that the map marks as most important raises the probability of “{target}” from {before} "
-            "to {after}; hiding as much at random: to {random}.",
-            **values,
-        )
-    return _(
-        "Hiding the 20 % that the map marks as most important lowers the probability of “{target}” from {before} "
-        "to {after}; hiding as much at random: to {random}.",
-        **values,
-    )
-
-
-def _share(value: float) -> str:
-    percent = 100 * min(max(value, 0.0), 1.0)
-    return f"{percent:.0f}\u00a0%" if percent >= 1 or percent == 0 else f"{percent:.1f}\u00a0%"
-
-
-def evidence(explanation: Explanation, title: str) -> Component:
-    """What the map is worth, first in two words, then in numbers, then where it comes from."""
-    drop, control = explanation.trust.get("deletion_drop"), explanation.trust.get("random_drop")
-    facts = _(
-        "{method} for “{target}” at layer {layer}", method=title, target=explanation.target, layer=explanation.layer
-    )
-    timing = (
-        _("from the cache") if explanation.cached else _("computed in {ms} ms", ms=round(1000 * explanation.seconds))
-    )
-    origin = html.Div(f"{facts} · {timing}", className="evidence-origin")
-    if drop is None or control is None:
-        return html.Div(origin, className="evidence")
-    holds = min(drop, drop - control) > _NOTICEABLE
-    if holds:
-        name, words = "check-circle", _("The marked area matters")
-    elif explanation.target_probability < _NOTICEABLE:
-        name, words = "dot", _("The model hardly considers this class")
-    else:
-        name, words = "question-circle", _("Weak evidence for this map")
-    return html.Div(
-        [
-            html.Div(
-                [icon(name), html.Strong(words)], className="evidence-verdict" + ("" if holds else " evidence-weak")
-            ),
-            html.P(evidence_sentence(explanation.target, explanation.target_probability, drop, control)),
-            origin,
-        ],
-        className="evidence",
-    )
 
 
 def explaining() -> Component:

@@ -288,3 +288,8 @@ DATASETS_MODAL = "datasets-modal"
 DATASETS_KEEP = "datasets-keep"
 DATASETS_REMOVE_YES = "datasets-remove-yes"
 DATASETS_REMOVED = "datasets-removed"
+
+# trust: one box a map, so these are types of pattern-matching ids
+TRUST_SUBJECT = "trust-subject"
+TRUST_CLOCK = "trust-clock"
+TRUST_BOX = "trust-box"

@@ -28,6 +28,7 @@ _MODULES: Mapping[str, str] = {
     "project": "runs",
     "predictions": "runs",
     "explain": "explain",
+    "trust": "trust",
     "compare": "compare",
     "feedback": "feedback",
     "jobs": "jobs",

@@ -14,7 +14,7 @@ from dashboard.media import overlay
 from data.cache import FileCache
 from data.errors import InvalidInput, WorkspaceDamaged
 from data.samples import View
-from data.types import ExplanationRequest
+from data.types import ExplanationRequest, Trust
 from inference.catalogue import EXPLANATION_CACHE, EXPLANATIONS
 from inference.engine import EngineConfig
 from inference.tasks import run_interactive
@@ -39,8 +39,11 @@ def explain(
     target: Annotated[str | None, typer.Option(help="Class to explain; default: the predicted one.")] = None,
     contrast: Annotated[str | None, typer.Option(help="Explain why the target and not this class.")] = None,
     layer: Annotated[list[str] | None, typer.Option(help="Where to look, for methods that choose a layer.")] = None,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Measure also what costs much: a dear method's sanity, Captum's metrics.")
+    ] = False,
 ) -> None:
-    """Explain one prediction."""
+    """Explain one prediction, and judge the explanation."""
     if out.suffix.lower() not in {".npy", ".png"}:
         raise InvalidInput(f"--out {out} must end in .npy or .png")
     terminal = terminal_of(context)
@@ -57,11 +60,12 @@ def explain(
     # One map is computed sooner here than an engine is started for it.
     place = EngineConfig.of(services.workspace, terminal.settings).place
     facts = run_interactive("explain", place, payload).unwrap()
+    judged = Trust(**run_interactive("judge", place, {**payload, "thorough": thorough}).unwrap())
     _save(services.cache, facts["key"], out)
     terminal.result(
-        {name: value for name, value in facts.items() if name not in _INTERNAL},
+        {**{name: value for name, value in facts.items() if name not in _INTERNAL}, "trust": judged.figures},
         f"{sample_id}: {facts['prediction']} at {facts['confidence']:.1%}; "
-        f"{method} for {facts['target']} at {facts['layer']} written to {out}",
+        f"{method} for {facts['target']} at {facts['layer']} written to {out}; trust {judged.score:.2f}",
     )
 
 

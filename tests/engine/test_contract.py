@@ -152,6 +152,25 @@ def test_an_explanation_is_an_array_or_a_picture(indexed: CommandLine) -> None:
         assert picture.size == (8, 8)
 
 
+def test_a_map_is_judged_whoever_made_it(indexed: CommandLine) -> None:
+    sample = ("pictures", "net", "green/4.png")
+    ours = indexed.result("explain", *sample, "--method", "gradcam", "--out", "map.npy")["trust"]
+    assert ours.keys() == {
+        "score", "deletion_auc", "insertion_auc", "random_deletion_auc", "random_insertion_auc", "sanity", "agreement",
+        "edges", "odds_raised", "infidelity", "sensitivity",
+    }  # fmt: skip
+    assert 0 <= ours["score"] <= 1
+    assert (ours["infidelity"], ours["sensitivity"]) == (None, None)
+    brought = indexed.result("trust", *sample, "map.npy")
+    assert (brought["target"], brought["prediction"], brought["trust"]["sanity"]) == ("green", "green", None)
+    assert brought["trust"]["insertion_auc"] == ours["insertion_auc"]
+    np.save(indexed.folder / "constant.npy", np.ones((8, 8)))
+    assert indexed.result("trust", *sample, "constant.npy", "--target", "red")["trust"]["score"] == 0
+    np.save(indexed.folder / "small.npy", np.ones((4, 4)))
+    assert "(4, 4)" in indexed.refused("trust", *sample, "small.npy")
+    assert "'cat'" in indexed.refused("trust", *sample, "constant.npy", "--target", "cat")
+
+
 def test_a_comparison_with_itself_changes_nothing(indexed: CommandLine) -> None:
     found = indexed.result("compare", "pictures", "net@1", "net@1")
     assert found.keys() == {

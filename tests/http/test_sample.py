@@ -41,7 +41,7 @@ class Engine:
             "layer": "body",
             "shape": [8, 8],
             "facts": {},
-            "trust": {"deletion_drop": 0.6, "random_drop": 0.1},
+            "trust": {},
             "seconds": 0.01,
             "cached": False,
         }
@@ -153,13 +153,15 @@ def test_an_address_that_makes_no_sense_is_answered_in_words(site: Any, state: d
     assert shown["sample-body"]["hidden"] is True
 
 
-def test_an_explanation_comes_from_the_engine_with_its_evidence(staffed: Callable[[Engine], Any]) -> None:
+def test_an_explanation_comes_from_the_engine_and_its_judgement_follows(staffed: Callable[[Engine], Any]) -> None:
     engine = Engine()
     values = {"sample-state.data": {**HERE, "sample": "test/iris/0.png", "target": "tulip"}}
     shown = staffed(engine).ask("sample-a-map.src", values)
     assert shown["sample-a-map"] == {"src": f"/media/map/{KEY}.png?scale=auto", "hidden": False}
     said = json.dumps(shown["sample-a-evidence"], ensure_ascii=False)
-    assert "lowers the probability of “tulip” from 90\u00a0% to 30\u00a0%" in said
+    assert "Grad-CAM for “tulip” at layer body" in said
+    assert f'"key": "{KEY}"' in said
+    assert '"model": "net@2"' in said
     assert shown["sample-a-retry"]["hidden"] is True
     assert engine.asked[0][0] == "explain"
     assert (engine.asked[0][1]["version"], engine.asked[0][1]["target"]) == (2, "tulip")

@@ -7,7 +7,7 @@ import pytest
 from callbacks.explaining import as_explanation, failed, method_of, method_options, top_classes
 from data.errors import EngineUnavailable, InvalidInput, TaskFailed
 from data.types import Explanation
-from layouts.explained import DEFAULT, evidence, evidence_sentence, probability_bars, target_options
+from layouts.explained import DEFAULT, probability_bars, target_options
 from layouts.judging import QUICK_KEYS, class_buttons, quick_keys
 
 
@@ -25,48 +25,6 @@ def text(component: Any) -> str:
     if isinstance(component, (list, tuple)):
         return " ".join(text(part) for part in component)
     return text(getattr(component, "children", None))
-
-
-def test_the_sentence_says_what_hiding_does_in_figures() -> None:
-    assert evidence_sentence("7", 0.97, 0.66, 0.07) == (
-        "Hiding the 20 % that the map marks as most important lowers the probability of “7” "
-        "from 97\u00a0% to 31\u00a0%; hiding as much at random: to 90\u00a0%."
-    )
-
-
-@pytest.mark.parametrize(
-    ("drop", "words"),
-    [(0.3, "lowers the probability"), (-0.2, "raises the probability"), (0.001, "leaves the probability")],
-)
-def test_the_sentence_follows_the_direction(drop: float, words: str) -> None:
-    assert words in evidence_sentence("cat", 0.5, drop, 0.0)
-
-
-def test_the_sentence_never_leaves_the_range_of_probabilities() -> None:
-    said = evidence_sentence("cat", 0.9, -0.3, 1.2)
-    assert "to 100\u00a0%" in said
-    assert "random: to 0\u00a0%" in said
-
-
-@pytest.mark.parametrize(
-    ("probability", "drop", "control", "words"),
-    [
-        (0.9, 0.6, 0.1, "The marked area matters"),
-        (0.9, 0.3, 0.3, "Weak evidence"),
-        (0.9, 0.02, -0.3, "Weak evidence"),  # the control rose, yet hiding the marked part did next to nothing
-        (0.01, 0.005, 0.0, "hardly considers"),
-    ],
-)
-def test_the_verdict_compares_with_the_random_control(
-    probability: float, drop: float, control: float, words: str
-) -> None:
-    shown = text(evidence(explanation(probability, deletion_drop=drop, random_drop=control), "Grad-CAM"))
-    assert words in shown
-    assert "Grad-CAM for “7” at layer block3 · computed in 4 ms" in shown
-
-
-def test_a_map_without_evidence_still_says_where_it_comes_from() -> None:
-    assert "block3" in text(evidence(explanation(), "Grad-CAM"))
 
 
 def test_bars_mark_label_and_target_by_more_than_colour() -> None:

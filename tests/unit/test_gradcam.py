@@ -12,7 +12,6 @@ from data.errors import InvalidInput
 from data.types import ModelVersion, Preprocessing
 from inference import catalogue
 from inference.explanations import METHODS, Attribution, Question
-from inference.explanations.evidence import deletion_check
 from inference.layers import inspect_network
 from inference.models import LoadedModel
 from inference.vision import torchvision  # noqa: F401  before timm imports it by itself
@@ -182,35 +181,6 @@ def test_networks_for_which_it_has_no_meaning_are_refused() -> None:
         gradcam(loaded(nn.Sequential(nn.Flatten(), nn.Linear(48, 2)), 4), noise(4), 0)
     with pytest.raises(InvalidInput, match="do not depend"):
         gradcam(loaded(Detour()), noise(), 0)
-
-
-class LooksAtCorner(nn.Module):
-    """For class 0 as long as the upper left quarter is bright."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(1, 1, 1, bias=False)
-        self.head = nn.Linear(1, 2, bias=False)
-        nn.init.ones_(self.conv.weight)
-        with torch.no_grad():
-            self.head.weight.copy_(torch.tensor([[1.5], [-1.5]]))
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.conv(images)[:, :, :5, :5].mean((2, 3)))
-        return logits
-
-
-def test_deletion_tells_a_map_that_is_right_from_one_that_is_not() -> None:
-    model = loaded(LooksAtCorner(), 10, 1)
-    image = np.full((1, 10, 10), -0.2, dtype=np.float32)
-    image[:, :5, :5] = 1
-    right, wrong = np.zeros((2, 10, 10), dtype=np.float32)
-    right[:5, :5] = 1
-    wrong[5:, 5:] = 1
-    good, bad = deletion_check(model, image, right, 0), deletion_check(model, image, wrong, 0)
-    assert good["deletion_drop"] > 0.2 > good["random_drop"] >= 0
-    assert bad["deletion_drop"] == pytest.approx(0, abs=1e-6)
-    assert deletion_check(model, image, right, 0) == good
 
 
 def test_people_are_offered_exactly_the_methods_there_are() -> None:
