@@ -12,11 +12,12 @@ from data.samples import View
 from data.types import ExplanationRequest, ModelVersion
 from data.workspace import content_key
 from inference.catalogue import EXPLANATION_CACHE, MAP_CACHE
+from inference.class_names import class_names
 from inference.explanations.evidence.examining import Subject
 from inference.explanations.evidence.service import judge as judge_values
 from inference.explanations.service import explain
 from inference.models import LoadedModel, load
-from inference.prediction import class_names, predict
+from inference.prediction import predict
 from inference.preprocessing import to_array
 from inference.tasks import WorkerContext
 from inference.worker.pulse import task_pulse

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dashboard.cli import build_app
 from dashboard.settings import Settings
+from inference.calibration import CALIBRATION
 from inference.sources import SOURCES
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -30,3 +31,12 @@ def test_every_command_in_the_readme_exists() -> None:
 def test_the_readme_names_every_kind_of_source() -> None:
     table = README[README.index("| `--source` |") : README.index("A PATH or FILE may be a URL")]
     assert set(re.findall(r"`([^`]+)`", table)) >= {kind.usage for kind in SOURCES.values()}
+
+
+def test_what_is_said_of_the_trust_score_was_measured() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "trust.md").read_text(encoding="utf-8")
+    found = CALIBRATION
+    assert f"on {found.maps} maps, {found.good} of them right" in text
+    assert f"maps with {found.high_from} or more | {found.high}, of which {found.high_right} " in text
+    assert f"maps below {found.low_below} | {found.low}, of which {found.low_wrong} " in text
+    assert f"| {100 * found.auc:.1f} % |" in text
