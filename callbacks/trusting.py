@@ -42,7 +42,7 @@ def judgement(services: Services, about: Mapping[str, Any]) -> tuple[Component |
     Raises:
         VitrineError: The map cannot be judged, or nobody can do it now.
     """
-    trust = cached_trust(services.cache, str(about["key"]))
+    trust = cached_trust(services.cache, str(about.get("key")))
     if trust is None:
         answer = services.engine.ask("judge", payload_of(about))
         if not answer.done:

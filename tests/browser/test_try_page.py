@@ -37,6 +37,7 @@ def explained(page: Page, prediction: str) -> None:
     expect(page.locator("#try-head .look-prediction")).to_have_text(prediction)
     expect(page.locator("#try-map")).to_be_visible()
     expect(page.locator("#try-evidence .evidence")).to_contain_text(f"“{prediction}”")
+    expect(page.locator("#try-evidence .trust-score")).to_contain_text(re.compile(r"trust [01]\.\d\d"))
     expect(page.locator("#try-message")).to_be_empty()
 
 
