@@ -186,6 +186,8 @@ def _doors(context: PageContext) -> list[Component]:
         doors.append(("bullseye", _("In embedding space"), "/embedding"))
     if context.run is not None:
         doors.append(("lightbulb", _("Why these?"), "/reasons"))
+    if context.version is not None:
+        doors.append(("layers", _("Explain these"), "/maps"))
     return [
         dbc.Button([icon(name), text], href=context.address(path), size="sm", outline=True, color="primary")
         for name, text, path in doors

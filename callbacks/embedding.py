@@ -246,7 +246,8 @@ def _panel(services: Services, context: PageContext) -> Any:
         facts.append(html.Span([icon("x-lg"), words], className="tally tally-wrong"))
     title = _("{n} selected", n=number(counts.selected)) if narrowed else _("All {n} samples", n=number(counts.total))
     shown = gallery(cards(listed, rows), _("Selected samples, wrong ones first"), "s") if rows else None
-    doors = context.address("/browse"), context.address("/reasons") if context.run else None
+    reasons = context.address("/reasons") if context.run else None
+    doors = context.address("/browse"), listed.address("/maps"), reasons
     return panel(title, facts, class_shares(counts, wrong), *doors, shown, selection.lasso is not None)
 
 

@@ -8,18 +8,22 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, html, no_u
 
 from callbacks import judging
 from callbacks.browse import active_filters
-from callbacks.context import EmptyWorkspace, PageContext, cards, one, resolve
+from callbacks.context import EmptyWorkspace, PageContext, Parameters, cards, one, resolve
 from callbacks.explaining import (
     ask_again_when_back,
-    explain_sample,
+    ask_sample,
     failed,
-    method_options,
+    pass_ticks,
+    register_controls,
     request_of,
+    sample_payload,
     shown,
     subject_of,
     top_classes,
+    underway,
 )
 from callbacks.guard import guarded
+from callbacks.map_grid import Order, method_orders, register_grid
 from callbacks.metadata import sample_metadata
 from callbacks.services import Services
 from callbacks.shell import write_address
@@ -27,12 +31,15 @@ from data.errors import EngineUnavailable, InvalidInput, NotFound, VitrineError
 from data.samples import Row
 from data.selections import Selection
 from data.text import gettext as _
-from data.types import Run
+from data.types import ExplanationRequest, Run
+from inference.catalogue import explanation_key
 from layouts import ids
-from layouts.explained import PanelIds, probability_bars, problem, target_options, verdict
+from layouts.explained import PanelIds, probability_bars, problem, verdict
 from layouts.judging import class_options
+from layouts.mapping import target_options
 from layouts.parts import empty_workspace, error_state, image_url, input_url, link
-from layouts.sample import PANELS, Place, facts, head, neighbours
+from layouts.sample import CONTROLS, GRID, PANELS, Place, facts, head, neighbours
+from layouts.tiles import Tile
 
 __all__ = ["entropy", "find_row", "panel_run", "place", "register", "second_run", "whatif_address"]
 
@@ -46,6 +53,7 @@ def register(app: Dash, services: Services) -> None:
     for name, panel in PANELS.items():
         _register_explanation(app, services, name, panel)
         ask_again_when_back(app, panel.retry)
+        pass_ticks(app, panel.clock, panel.tick, panel.map)
 
     @app.callback(
         Output(ids.SAMPLE_NEIGHBOURS, "children"),
@@ -58,6 +66,8 @@ def register(app: Dash, services: Services) -> None:
     def show_neighbours(subject: dict[str, Any] | None, _retries: int | None, state: dict[str, Any]) -> Any:
         return no_update if not subject else _neighbours(services, resolve(services, state), int(subject["row"]))
 
+    register_controls(app, services, CONTROLS)
+    register_grid(app, services, GRID, _orders)
     judging.register(app, services)
     _register_clientside(app)
 
@@ -68,7 +78,6 @@ def _register_show(app: Dash, services: Services) -> None:
         Output(ids.SAMPLE_BODY, "hidden"),
         Output(ids.SAMPLE_HEAD, "children"),
         Output(ids.SAMPLE_SUBJECT, "data"),
-        Output(ids.SAMPLE_METHOD, "options"),
         Output(ids.SAMPLE_TARGET, "options"),
         Output(ids.SAMPLE_CLASS_LIST, "children"),
         Output(ids.SAMPLE_FACTS, "children"),
@@ -96,25 +105,31 @@ def _register_show(app: Dash, services: Services) -> None:
 
 def _register_explanation(app: Dash, services: Services, name: str, panel: PanelIds) -> None:
     @app.callback(
-        Output(panel.map, "src"),
+        Output(panel.map, "data-map"),
         Output(panel.map, "hidden"),
         Output(panel.evidence, "children"),
         Output(panel.retry, "hidden"),
+        Output(panel.files, "children"),
+        Output(panel.clock, "disabled"),
         Input(ids.SAMPLE_STATE, "data"),
         Input(panel.retry, "n_clicks"),
+        Input(panel.tick, "data"),
     )
-    def explain(state: dict[str, Any], _retries: int | None) -> Any:
+    def explain(state: dict[str, Any], _retries: int | None, _ticks: int | None) -> Any:
         try:
             context = resolve(services, state)
             run = panel_run(context, name)
             if context.version is None or (name == "b" and run is None):
-                return "", True, None, True
+                return "", True, None, True, [], True
             version = services.models.get(run.model, run.version) if run else context.version
             sample = find_row(services, context).sample
             request = request_of(context.parameters)
             dataset = context.dataset.name
+            answer = ask_sample(services, version, run, dataset, sample, request)
+            if not answer.done:
+                return underway(answer.share)
             subject = subject_of(version, dataset, request, row=str(sample.row), sample=sample.sample_id)
-            return shown(explain_sample(services, version, run, dataset, sample, request), subject)
+            return shown(answer.value, subject)
         except VitrineError as error:
             return failed(error)
 
@@ -127,17 +142,33 @@ def _register_clientside(app: Dash) -> None:
         Input(ids.SAMPLE_TURN, "data"),
         Input(ids.SAMPLE_METHOD, "value"),
         Input(ids.SAMPLE_TARGET, "value"),
+        Input(ids.SAMPLE_CONTRAST, "value"),
+        Input(ids.SAMPLE_LAYERS, "value"),
         Input({"type": ids.SAMPLE_TARGET_CLASS, "panel": ALL, "class": ALL}, "n_clicks"),
         Input(ids.SAMPLE_RECORDED, "data"),
         State(ids.SAMPLE_STATE, "data"),
         State(ids.SAMPLE_SUBJECT, "data"),
         prevent_initial_call=True,
     )
-    app.clientside_callback(
-        ClientsideFunction("pages", "mapOpacity"),
-        Output(ids.SAMPLE_OPACITY_SHOWN, "children"),
-        Input(ids.SAMPLE_OPACITY, "value"),
-    )
+
+
+def _orders(services: Services, parameters: Parameters) -> list[Order]:
+    """Every method that suits the version, for the sample."""
+    context = resolve(services, parameters)
+    version, run = context.version, context.run
+    if version is None:
+        return []
+    sample = find_row(services, context).sample
+    image = input_url(version.model, version.version, context.dataset.name, sample.row, sample.digest)
+    model = Tile(title="", image=image, tiny=max(sample.width, sample.height) <= _TINY, picker=ids.SAMPLE_METHOD)
+
+    def task(request: ExplanationRequest) -> tuple[str, dict[str, Any]]:
+        return "explain", sample_payload(context.dataset.name, sample, version, request)
+
+    def key(request: ExplanationRequest) -> str | None:
+        return None if run is None else explanation_key(version, run.classes, sample.digest, request)
+
+    return method_orders(services, version, request_of(context.parameters), model, task, key)
 
 
 def find_row(services: Services, context: PageContext) -> Row:
@@ -232,7 +263,6 @@ def _shown(services: Services, context: PageContext, before: dict[str, Any] | No
     shared = (
         head(sample, context.dataset.name, where, whatif_address(context, sample.sample_id)),
         no_update if subject == before else subject,
-        method_options(one(context.parameters, "method")),
         target_options(known, one(context.parameters, "target")),
         class_options(classes) if len(classes) > 10 else [],
         facts(

@@ -8,29 +8,37 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_up
 from flask import Response, abort
 
 from callbacks import uploads, whatif
-from callbacks.context import EmptyWorkspace, PageContext, one, resolve, spread
+from callbacks.context import EmptyWorkspace, PageContext, Parameters, one, resolve, spread
 from callbacks.explaining import (
     as_explanation,
     ask_again_when_back,
+    ask_method,
     failed,
-    method_options,
+    known_classes,
+    pass_ticks,
+    register_controls,
     request_of,
     shown,
     subject_of,
+    underway,
 )
+from callbacks.map_grid import Order, method_orders, register_grid
 from callbacks.services import Services
 from callbacks.shell import write_address
 from data.errors import InvalidInput, VitrineError
 from data.samples import View
 from data.text import gettext as _
-from data.types import ModelVersion
+from data.types import ExplanationRequest, ModelVersion
+from inference.catalogue import explanation_key
 from inference.preprocessing import to_input_image
 from layouts import ids
-from layouts.explained import probability_bars, target_options, verdict
+from layouts.explained import probability_bars, verdict
+from layouts.mapping import target_options
 from layouts.parts import empty_workspace, error_state, thumb_url
-from layouts.try_it import PANEL, Example, examples, refused
+from layouts.tiles import Tile
+from layouts.try_it import CONTROLS, GRID, PANEL, Example, examples, refused
 
-__all__ = ["example_rows", "known_classes", "register"]
+__all__ = ["example_rows", "register"]
 
 _EXAMPLES = 8
 _TINY = 96
@@ -50,6 +58,9 @@ def register(app: Dash, services: Services) -> None:
     _register_showing(app, services)
     whatif.register(app, services, limit)
     ask_again_when_back(app, PANEL.retry)
+    pass_ticks(app, PANEL.clock, PANEL.tick, PANEL.map)
+    register_controls(app, services, CONTROLS)
+    register_grid(app, services, GRID, _orders)
     write_address(app, ids.TRY_STATE, ids.TRY_WRITTEN)
     app.clientside_callback(
         ClientsideFunction("pages", "tryFile"),
@@ -64,14 +75,11 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.TRY_UPLOADED, "data"),
         Input(ids.TRY_METHOD, "value"),
         Input(ids.TRY_TARGET, "value"),
+        Input(ids.TRY_CONTRAST, "value"),
+        Input(ids.TRY_LAYERS, "value"),
         Input({"type": ids.TRY_TARGET_CLASS, "panel": ALL, "class": ALL}, "n_clicks"),
         State(ids.TRY_STATE, "data"),
         prevent_initial_call=True,
-    )
-    app.clientside_callback(
-        ClientsideFunction("pages", "mapOpacity"),
-        Output(ids.TRY_OPACITY_SHOWN, "children"),
-        Input(ids.TRY_OPACITY, "value"),
     )
 
 
@@ -107,17 +115,15 @@ def _register_taking(app: Dash, services: Services, limit: int) -> None:
     @app.callback(
         Output(ids.TRY_EXAMPLES, "children"),
         Output(ids.TRY_LIMIT, "data"),
-        Output(ids.TRY_METHOD, "options"),
         Input(ids.TRY_RESULT, "id"),
         State(ids.TRY_STATE, "data"),
     )
     def offer(_shown: str, state: dict[str, Any]) -> tuple[Any, ...]:
-        methods = method_options(one(state or {}, "method"))
         try:
             context = resolve(services, state)
         except VitrineError:
-            return None, limit, methods
-        return examples(example_rows(services, context), context.dataset.name), limit, methods
+            return None, limit
+        return examples(example_rows(services, context), context.dataset.name), limit
 
 
 def _register_showing(app: Dash, services: Services) -> None:
@@ -129,25 +135,28 @@ def _register_showing(app: Dash, services: Services) -> None:
         Output(PANEL.image, "className"),
         Output(PANEL.bars, "children"),
         Output(ids.TRY_TARGET, "options"),
-        Output(PANEL.map, "src"),
+        Output(PANEL.map, "data-map"),
         Output(PANEL.map, "hidden"),
         Output(PANEL.evidence, "children"),
         Output(PANEL.retry, "hidden"),
+        Output(PANEL.files, "children"),
+        Output(PANEL.clock, "disabled"),
         Input(ids.TRY_STATE, "data"),
         Input(PANEL.retry, "n_clicks"),
+        Input(PANEL.tick, "data"),
     )
-    def show(state: dict[str, Any], _retries: int | None) -> tuple[Any, ...]:
+    def show(state: dict[str, Any], _retries: int | None, _ticks: int | None) -> tuple[Any, ...]:
         digest = one(state or {}, "upload")
         if digest is None:
-            return True, *[no_update] * 10
+            return True, *[no_update] * 12
         try:
             if one(state, "original"):  # the editor shows what there is to show
-                return False, *[no_update] * 5, _targets(resolve(services, state)), *[no_update] * 4
+                return False, *[no_update] * 5, _targets(resolve(services, state)), *[no_update] * 6
             return False, *_result(services, resolve(services, state), digest)
         except EmptyWorkspace:
-            return False, None, "", "", "picture", None, no_update, "", True, empty_workspace(), True
+            return False, None, "", "", "picture", None, no_update, "", True, empty_workspace(), True, [], True
         except VitrineError as error:
-            return False, None, "", "", "picture", None, no_update, "", True, error_state(str(error)), True
+            return False, None, "", "", "picture", None, no_update, "", True, error_state(str(error)), True, [], True
 
 
 def _result(services: Services, context: PageContext, digest: str) -> tuple[Any, ...]:
@@ -157,21 +166,18 @@ def _result(services: Services, context: PageContext, digest: str) -> tuple[Any,
         raise InvalidInput(_("There is no model for {name} yet; add one with `model add`", name=context.dataset.name))
     picture = uploads.read(services, digest)
     source, target = uploads.seen_url(version, digest), one(context.parameters, "target")
-    look = "picture pixels" if max(version.preprocessing.image_size, *picture.size) <= _TINY else "picture"
+    look = "picture pixels" if _is_tiny(version, picture.size) else "picture"
     alternative = _("Your image as {model} sees it", model=version.reference)
     targets = _targets(context)
     request = request_of(context.parameters)
-    payload = {
-        "upload": digest,
-        "model": version.model,
-        "version": version.version,
-        "dataset": context.dataset.name,
-        **asdict(request),
-    }
     try:
-        answer = services.engine.call("predict_image", payload)
+        payload = _payload(context, version, digest, request)
+        asked = ask_method(services, "predict_image", payload, request.method)
     except VitrineError as error:
         return None, source, alternative, look, None, targets, *failed(error)
+    if not asked.done:
+        return no_update, source, alternative, look, no_update, targets, *underway(asked.share)
+    answer = asked.value
     top = [(str(name), float(value)) for name, value in answer["probabilities"]]
     bars = probability_bars(top, None, target, ids.TRY_TARGET_CLASS, "a")
     size, side = f"{picture.width} × {picture.height}", version.preprocessing.image_size
@@ -188,11 +194,38 @@ def _targets(context: PageContext) -> Any:
     return target_options(known, one(context.parameters, "target"))
 
 
-def known_classes(context: PageContext, version: ModelVersion) -> tuple[str, ...]:
-    """The names of the version's outputs, as far as they are known without asking a worker."""
-    if context.run is not None:
-        return context.run.classes
-    return version.classes or (context.dataset.classes if len(context.dataset.classes) == version.outputs else ())
+def _orders(services: Services, parameters: Parameters) -> list[Order]:
+    """Every method that suits the version, for the upload."""
+    digest, context = one(parameters, "upload"), resolve(services, parameters)
+    version = context.version
+    if version is None or digest is None:
+        return []
+    classes = known_classes(context, version)
+    tiny = _is_tiny(version, uploads.read(services, digest).size)
+    model = Tile(title="", image=uploads.seen_url(version, digest), tiny=tiny, picker=ids.TRY_METHOD)
+
+    def task(request: ExplanationRequest) -> tuple[str, dict[str, Any]]:
+        return "predict_image", _payload(context, version, digest, request)
+
+    def key(request: ExplanationRequest) -> str | None:
+        return explanation_key(version, classes, digest, request) if classes else None
+
+    return method_orders(services, version, request_of(context.parameters), model, task, key)
+
+
+def _payload(context: PageContext, version: ModelVersion, digest: str, request: ExplanationRequest) -> dict[str, Any]:
+    """What task `predict_image` takes."""
+    return {
+        "upload": digest,
+        "model": version.model,
+        "version": version.version,
+        "dataset": context.dataset.name,
+        **asdict(request),
+    }
+
+
+def _is_tiny(version: ModelVersion, size: tuple[int, int]) -> bool:
+    return max(version.preprocessing.image_size, *size) <= _TINY
 
 
 def example_rows(services: Services, context: PageContext) -> list[Example]:

@@ -1,10 +1,11 @@
-"""Pictures by address: thumbnails, images, network inputs, explanation overlays and uploads.
+"""Pictures by address: thumbnails, images, network inputs, uploads, and attribution maps with their values.
 
 A request names a dataset, a row or a content key, never a path. Addresses carry a digest, so browsers may keep what
 they got for ever.
 """
 
 import io
+import json
 import re
 from functools import lru_cache
 
@@ -12,20 +13,26 @@ import numpy as np
 import numpy.typing as npt
 from flask import Blueprint, Response, abort, request
 from PIL import Image
-from plotly.colors import hex_to_rgb, sequential
 
+from callbacks.explaining import is_signed
+from callbacks.reproducing import recipe
 from callbacks.services import Services
+from dashboard.colour_maps import SEQUENTIAL, colour_tables, overlay
+from data.cache import FileCache
 from data.errors import InvalidInput, NotFound, VitrineError
 from data.images import decode
 from data.samples import View
 from data.thumbnails import THUMBNAIL_SIZE
 from data.types import Sample
+from inference.catalogue import EXPLANATION_CACHE, cached_explanation
 from inference.preprocessing import to_input_image
 
-__all__ = ["THUMBNAIL_SIZE", "blueprint", "overlay"]
+__all__ = ["THUMBNAIL_SIZE", "blueprint", "reduced"]
 
 MAX_SIDE = 2048
+MAX_MAP_SIDE = 1024
 _FOR_EVER = "private, max-age=31536000, immutable"
+_AN_HOUR = "public, max-age=3600"
 _KEY = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
 
 
@@ -68,12 +75,38 @@ def blueprint(services: Services) -> Blueprint:
         return _picture(_png(seen.convert("L") if grey else seen), "image/png", sample.digest)
 
     @media.get("/map/<key>.png")
-    def explanation_map(key: str) -> Response:
-        path = services.cache.get("explanations", _checked(key), ".npy")
-        if path is None:
-            raise NotFound("This explanation is not in the cache any more; open the sample again")
-        values = np.load(path, allow_pickle=False)
-        return _picture(_png(overlay(values, _scale(request.args.get("scale", "auto")))), "image/png", key, key)
+    def map_picture(key: str) -> Response:
+        drawn = overlay(
+            _values(services.cache, key),
+            _scale(request.args.get("scale", "auto")),
+            _colours(request.args.get("colours", "inferno")),
+            is_signed(cached_explanation(services.cache, key)),
+        )
+        return _picture(_png(drawn), "image/png", key, key)
+
+    @media.get("/map/<key>.f32")
+    def map_values(key: str) -> Response:
+        """Little-endian float32, row by row; the shape is in a header."""
+        values = reduced(_values(services.cache, key), MAX_MAP_SIDE)
+        response = _picture(values.astype("<f4").tobytes(), "application/octet-stream", key, key)
+        response.headers["X-Map-Shape"] = ",".join(map(str, values.shape))
+        response.headers["X-Map-Signed"] = "1" if is_signed(cached_explanation(services.cache, key)) else "0"
+        return response
+
+    @media.get("/map/<key>.npy")
+    def map_array(key: str) -> Response:
+        array = io.BytesIO()
+        np.save(array, _values(services.cache, key), allow_pickle=False)
+        return _picture(array.getvalue(), "application/octet-stream", key, key)
+
+    @media.get("/map/<key>.json")
+    def map_recipe(key: str) -> Response:
+        found = recipe(services, _checked(key), request.args.to_dict())
+        return Response(json.dumps(found, indent=2, ensure_ascii=False), mimetype="application/json")
+
+    @media.get("/colours.json")
+    def colours() -> Response:
+        return Response(json.dumps(colour_tables()), mimetype="application/json", headers={"Cache-Control": _AN_HOUR})
 
     @media.get("/upload/<digest>.png")
     def upload(digest: str) -> Response:
@@ -85,31 +118,30 @@ def blueprint(services: Services) -> Blueprint:
     return media
 
 
-def overlay(values: npt.NDArray[np.float32], scale: float | None = None) -> Image.Image:
-    """An attribution map as a picture to lay over the image: the more a pixel matters, the brighter and more opaque.
-
-    Args:
-        values: (H, W), any range; the magnitude is shown.
-        scale: The magnitude that gets the full colour; None takes the map's largest.
-
-    Returns:
-        RGBA of size (W, H).
-    """
-    magnitude = np.abs(np.nan_to_num(np.asarray(values, dtype=np.float32)))
-    full = scale if scale is not None else float(magnitude.max(initial=0.0))
-    level = np.clip(magnitude / full, 0.0, 1.0) if full > 0 else np.zeros_like(magnitude)
-    colours = _palette()[np.rint(level * 255).astype(np.uint8)]
-    alpha = np.rint(np.sqrt(level) * 255).astype(np.uint8)
-    return Image.fromarray(np.dstack([colours, alpha]), "RGBA")
+def reduced(values: npt.NDArray[np.float32], most: int) -> npt.NDArray[np.float32]:
+    """The map with at most `most` pixels a side, (H, W): the mean of each block, what does not fill one left out."""
+    block = -(-max(values.shape) // most)
+    if block == 1:
+        return values
+    height, width = (side // block for side in values.shape)
+    blocks = values[: height * block, : width * block].reshape(height, block, width, block)
+    means: npt.NDArray[np.float32] = blocks.mean((1, 3), dtype=np.float32)
+    return means
 
 
-@lru_cache(maxsize=1)
-def _palette() -> npt.NDArray[np.uint8]:
-    """256 colours of the inferno scale, which keeps its order for colour-blind people and in grey. (256, 3)."""
-    anchors = np.array([hex_to_rgb(colour) for colour in sequential.Inferno], dtype=np.float32)
-    places = np.linspace(0, len(anchors) - 1, 256)
-    channels = [np.interp(places, np.arange(len(anchors)), anchors[:, channel]) for channel in range(3)]
-    return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+def _values(cache: FileCache, key: str) -> npt.NDArray[np.float32]:
+    """The map that is cached under the key, (H, W)."""
+    path = cache.get(EXPLANATION_CACHE, _checked(key), ".npy")
+    if path is None:
+        raise NotFound("This explanation is not in the cache any more; open the sample again")
+    values: npt.NDArray[np.float32] = np.load(path, allow_pickle=False)
+    return values
+
+
+def _colours(name: str) -> str:
+    if name not in SEQUENTIAL:
+        raise InvalidInput.choice("colours", name, SEQUENTIAL)
+    return name
 
 
 def _scale(text: str) -> float | None:

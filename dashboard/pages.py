@@ -13,6 +13,7 @@ from callbacks import datasets as datasets_callbacks
 from callbacks import embedding as embedding_callbacks
 from callbacks import feedback as feedback_callbacks
 from callbacks import jobs as jobs_callbacks
+from callbacks import maps as maps_callbacks
 from callbacks import models as models_callbacks
 from callbacks import overview as overview_callbacks
 from callbacks import reasons as reasons_callbacks
@@ -23,7 +24,20 @@ from callbacks.services import Services
 from data.errors import VitrineError
 from data.text import gettext as _
 from data.text import lazy
-from layouts import browse, compare, datasets, embedding, feedback, jobs, models, overview, reasons, sample, try_it
+from layouts import (
+    browse,
+    compare,
+    datasets,
+    embedding,
+    feedback,
+    jobs,
+    maps,
+    models,
+    overview,
+    reasons,
+    sample,
+    try_it,
+)
 from layouts.parts import empty_state, empty_workspace, error_state, to_overview
 from layouts.shell import MenuItem
 
@@ -70,6 +84,7 @@ PAGES = (
         projected=True,
     ),
     Page("sample", "/sample", lazy("Sample"), "image", sample.layout, sample_callbacks.register, in_menu=False),
+    Page("maps", "/maps", lazy("Maps"), "layers", maps.layout, maps_callbacks.register, in_menu=False),
     Page("reasons", "/reasons", lazy("Reasons"), "lightbulb", reasons.layout, reasons_callbacks.register),
     Page("try_it", "/try", lazy("Try"), "magic", try_it.layout, try_it_callbacks.register),
     Page("compare", "/compare", lazy("Compare"), "arrow-left-right", compare.layout, compare_callbacks.register),

@@ -13,7 +13,7 @@ from PIL import Image
 from plotly.colors import hex_to_rgb
 
 from callbacks.services import Services
-from dashboard.media import overlay
+from dashboard.colour_maps import overlay
 from inference.explained import MEAN_IMAGE_CACHE
 from inference.reasons import REASON_CACHE
 

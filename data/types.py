@@ -323,6 +323,7 @@ class Explanation:
         facts: What the method knows of its own accuracy, by name; see `inference.explanations.Attribution`.
         shape: (H, W) of the map: the model's input resolution.
         trust: `Trust.figures` of the map, as far as it has been judged; empty before.
+        parameters: Of the method, by name.
     """
 
     key: str
@@ -338,6 +339,7 @@ class Explanation:
     trust: Mapping[str, float | None]
     seconds: float
     cached: bool
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ def panel(
     facts: Sequence[Component | str],
     shares: Sequence[ClassShare],
     browse: str,
+    maps: str,
     reasons: str | None,
     shown: Component | None,
     lassoed: bool,
@@ -104,10 +105,12 @@ def panel(
     """What is selected: how many, how good, of which classes, and the samples themselves.
 
     Args:
-        browse, reasons: Addresses of the pages that show the same samples, and where the model looks on them.
+        browse, maps, reasons: Addresses of the pages that show the same samples, explain each, and say what they share
+            in where the model looks.
     """
     buttons = [
         dbc.Button([icon("grid-3x3-gap"), _("Open in Browse")], href=browse, color="primary", size="sm"),
+        dbc.Button([icon("layers"), _("Explain these")], href=maps, color="primary", outline=True, size="sm"),
         dbc.Button([icon("lightbulb"), _("Why these?")], href=reasons, color="primary", outline=True, size="sm")
         if reasons
         else None,

@@ -3,42 +3,44 @@
 The sample page and the page for uploads are built from these pieces.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import dash_bootstrap_components as dbc
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 
 from data.text import gettext as _
+from layouts.mapping import map_figure
 from layouts.parts import icon, outcome_badge
 
 __all__ = [
-    "DEFAULT",
     "PanelIds",
     "explaining",
-    "map_controls",
     "panel",
     "probability_bars",
     "problem",
     "shortcut",
-    "target_options",
     "verdict",
 ]
 
-# A select cannot show an option whose value is empty, so that "no choice" has a name of its own.
-DEFAULT = "(default)"
+_LOOK_AGAIN = 400  # milliseconds
 
 
 @dataclass(frozen=True, slots=True)
 class PanelIds:
-    """The ids of one panel's parts."""
+    """The ids of one panel's parts.
+
+    Attributes:
+        clock: Ticks while a dear map is missing; `tick` hands a tick on unless the last one is not answered yet.
+    """
 
     panel: str
     head: str
     image: str
     map: str
+    files: str
+    clock: str
+    tick: str
     bars: str
     evidence: str
     retry: str
@@ -46,25 +48,14 @@ class PanelIds:
 
 def panel(ids: PanelIds, hidden: bool = False) -> Component:
     """The skeleton of one version's view: head, image with its map, probabilities, evidence."""
-    stage = html.Div(
-        [
-            html.Img(id=ids.image, className="picture", alt="", draggable="false"),
-            html.Img(id=ids.map, className="picture-map", alt="", hidden=True, draggable="false"),
-            html.Span(
-                [
-                    html.Span(className="spinner-border spinner-border-sm", **{"aria-hidden": "true"}),
-                    html.Span(_("Explaining…")),
-                ],
-                className="picture-busy",
-                role="status",
-            ),
-        ],
-        className="picture-stage",
-    )
+    image = html.Img(id=ids.image, className="picture", alt="", draggable="false")
+    stage = map_figure(image, ids.map, ids.files)
     reading = html.Div(
         [
             html.Div(id=ids.bars, className="bars-box"),
             html.Div(id=ids.evidence, className="evidence-box", **{"aria-live": "polite"}),
+            dcc.Store(id=ids.tick),
+            dcc.Interval(id=ids.clock, interval=_LOOK_AGAIN, disabled=True),
             html.Button(
                 [icon("arrow-repeat"), html.Span(_("Try again"))],
                 id=ids.retry,
@@ -80,69 +71,6 @@ def panel(ids: PanelIds, hidden: bool = False) -> Component:
         className="look",
         hidden=hidden,
     )
-
-
-def map_controls(method: str, target: str, opacity: str, shown: str, values: Mapping[str, Any]) -> Component:
-    """Which map to lay over the image, and how strongly.
-
-    Args:
-        method, target, opacity, shown: Ids of the pickers, of the slider and of the text that tells its value.
-        values: The page's parameters, of which `method` and `target` preset the pickers; their options come later.
-    """
-    named, chosen = values.get("method"), values.get("target")
-    return html.Div(
-        [
-            html.Div(
-                [
-                    dbc.Label(_("Explanation"), html_for=method, className="field-label"),
-                    dbc.Select(
-                        id=method,
-                        size="sm",
-                        value=named or DEFAULT,
-                        options=[{"label": named, "value": named}] if named else [],
-                    ),
-                ],
-                className="map-control",
-            ),
-            html.Div(
-                [
-                    dbc.Label(_("Explained class"), html_for=target, className="field-label"),
-                    dbc.Select(id=target, size="sm", value=chosen or DEFAULT, options=target_options((), chosen)),
-                ],
-                className="map-control",
-            ),
-            html.Div(
-                [
-                    html.Div(
-                        [
-                            dbc.Label(_("Map opacity"), html_for=opacity, className="field-label"),
-                            html.Output(id=shown, className="field-value"),
-                        ],
-                        className="field-line",
-                    ),
-                    dbc.Input(
-                        id=opacity,
-                        type="range",
-                        min=0,
-                        max=100,
-                        step=5,
-                        value=65,
-                        persistence="map-opacity",
-                        persistence_type="local",
-                        className="form-range opacity-range",
-                    ),
-                ],
-                className="map-control map-control-wide",
-            ),
-        ],
-        className="map-controls",
-    )
-
-
-def target_options(classes: Sequence[str], chosen: str | None = None) -> list[dict[str, str]]:
-    """What may be explained: the predicted class, whichever it is, or one of all classes."""
-    listed = list(classes) if not chosen or chosen in classes else [chosen, *classes]
-    return [{"label": _("Predicted class"), "value": DEFAULT}, *({"label": name, "value": name} for name in listed)]
 
 
 def verdict(version: str, prediction: str, confidence: float, label: str | None, note: str = "") -> list[Component]:
@@ -202,9 +130,23 @@ def _probability(value: float) -> str:
     return f"{100 * value:.1f} %" if value >= 0.001 or value == 0 else "< 0.1 %"
 
 
-def explaining() -> Component:
-    """Shown until the first explanation is there."""
-    return html.Div(_("Computing the explanation…"), className="quiet")
+def explaining(share: float | None) -> Component:
+    """How much of a map that takes its time is done, in [0, 1]; None where that is not known."""
+    done = f"{100 * (share or 0):.0f}"
+    measured = {"aria-valuenow": done, "aria-valuemin": "0", "aria-valuemax": "100", "aria-label": _("Explaining…")}
+    return html.Div(
+        [
+            html.Div([html.Span(_("This method takes its time.")), html.Span(f"{done} %")], className="field-line"),
+            html.Div(
+                html.Span(className="bar-fill", style={"width": f"{done}%"}),
+                className="bar-track",
+                role="progressbar",
+                **measured,
+            ),
+            html.P(_("Choose another method or leave the page to stop it."), className="quiet"),
+        ],
+        className="evidence",
+    )
 
 
 def problem(title: str, text: str) -> Component:

@@ -10,11 +10,13 @@ from dash.development.base_component import Component
 from data.text import gettext as _
 from data.types import Sample
 from layouts import ids
-from layouts.explained import PanelIds, map_controls, panel
+from layouts.explained import PanelIds, panel
 from layouts.judging import judging
+from layouts.mapping import ControlIds, difference, map_controls
 from layouts.parts import Card, gallery, help_text, icon, number
+from layouts.tiles import GridIds, method_grid
 
-__all__ = ["PANELS", "Place", "facts", "head", "layout", "neighbours"]
+__all__ = ["CONTROLS", "GRID", "PANELS", "Place", "facts", "head", "layout", "neighbours"]
 
 PANELS = {
     "a": PanelIds(
@@ -22,6 +24,9 @@ PANELS = {
         head=ids.SAMPLE_A_HEAD,
         image=ids.SAMPLE_A_IMAGE,
         map=ids.SAMPLE_A_MAP,
+        files=ids.SAMPLE_A_FILES,
+        clock=ids.SAMPLE_A_CLOCK,
+        tick=ids.SAMPLE_A_TICK,
         bars=ids.SAMPLE_A_BARS,
         evidence=ids.SAMPLE_A_EVIDENCE,
         retry=ids.SAMPLE_A_RETRY,
@@ -31,11 +36,40 @@ PANELS = {
         head=ids.SAMPLE_B_HEAD,
         image=ids.SAMPLE_B_IMAGE,
         map=ids.SAMPLE_B_MAP,
+        files=ids.SAMPLE_B_FILES,
+        clock=ids.SAMPLE_B_CLOCK,
+        tick=ids.SAMPLE_B_TICK,
         bars=ids.SAMPLE_B_BARS,
         evidence=ids.SAMPLE_B_EVIDENCE,
         retry=ids.SAMPLE_B_RETRY,
     ),
 }
+CONTROLS = ControlIds(
+    state=ids.SAMPLE_STATE,
+    method=ids.SAMPLE_METHOD,
+    target=ids.SAMPLE_TARGET,
+    contrast=ids.SAMPLE_CONTRAST,
+    layers=ids.SAMPLE_LAYERS,
+    layers_box=ids.SAMPLE_LAYERS_BOX,
+    about=ids.SAMPLE_ABOUT,
+    look=ids.SAMPLE_LOOK,
+    colours=ids.SAMPLE_COLOURS,
+    opacity=ids.SAMPLE_OPACITY,
+    opacity_shown=ids.SAMPLE_OPACITY_SHOWN,
+    above=ids.SAMPLE_ABOVE,
+    above_shown=ids.SAMPLE_ABOVE_SHOWN,
+    shared=ids.SAMPLE_SHARED,
+    drawn=ids.SAMPLE_DRAWN,
+)
+GRID = GridIds(
+    state=ids.SAMPLE_STATE,
+    opened=ids.SAMPLE_GRID_OPENED,
+    tiles=ids.SAMPLE_GRID_TILES,
+    clock=ids.SAMPLE_GRID_CLOCK,
+    tick=ids.SAMPLE_GRID_TICK,
+    memory=ids.SAMPLE_GRID_MEMORY,
+    stop=ids.SAMPLE_GRID_STOP,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +117,12 @@ def layout(**parameters: Any) -> Component:
 
 
 def _looking(parameters: Mapping[str, Any]) -> Component:
-    controls = map_controls(
-        ids.SAMPLE_METHOD, ids.SAMPLE_TARGET, ids.SAMPLE_OPACITY, ids.SAMPLE_OPACITY_SHOWN, parameters
-    )
     return html.Section(
         [
             html.Div([panel(PANELS["a"]), panel(PANELS["b"], hidden=True)], className="looks"),
-            html.Div(controls, className="surface"),
+            html.Div(map_controls(CONTROLS, parameters), className="surface"),
+            difference(PANELS["a"].map, PANELS["b"].map, PANELS["a"].image),
+            method_grid(GRID, ids.SAMPLE_GRID_OPEN, parameters),
             html.Div(
                 [
                     html.H2(_("Nearest neighbours")),

@@ -29,6 +29,7 @@ KIND_TITLES = {
 SCRIPT_WORDS = {
     "close": lazy("Close"),
     "undo": lazy("Undo"),
+    "map-value": lazy("{value} at column {x}, row {y}"),
 }
 
 

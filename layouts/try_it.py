@@ -9,10 +9,12 @@ from dash.development.base_component import Component
 
 from data.text import gettext as _
 from layouts import ids, whatif
-from layouts.explained import PanelIds, map_controls, panel
+from layouts.explained import PanelIds, panel
+from layouts.mapping import ControlIds, map_controls
 from layouts.parts import icon, page_header
+from layouts.tiles import GridIds, method_grid
 
-__all__ = ["ACCEPTED", "PANEL", "Example", "examples", "layout", "refused"]
+__all__ = ["ACCEPTED", "CONTROLS", "GRID", "PANEL", "Example", "examples", "layout", "refused"]
 
 ACCEPTED = "image/png,image/jpeg,image/webp"
 PANEL = PanelIds(
@@ -20,9 +22,38 @@ PANEL = PanelIds(
     head=ids.TRY_HEAD,
     image=ids.TRY_IMAGE,
     map=ids.TRY_MAP,
+    files=ids.TRY_FILES,
+    clock=ids.TRY_CLOCK,
+    tick=ids.TRY_TICK,
     bars=ids.TRY_BARS,
     evidence=ids.TRY_EVIDENCE,
     retry=ids.TRY_RETRY,
+)
+CONTROLS = ControlIds(
+    state=ids.TRY_STATE,
+    method=ids.TRY_METHOD,
+    target=ids.TRY_TARGET,
+    contrast=ids.TRY_CONTRAST,
+    layers=ids.TRY_LAYERS,
+    layers_box=ids.TRY_LAYERS_BOX,
+    about=ids.TRY_ABOUT,
+    look=ids.TRY_LOOK,
+    colours=ids.TRY_COLOURS,
+    opacity=ids.TRY_OPACITY,
+    opacity_shown=ids.TRY_OPACITY_SHOWN,
+    above=ids.TRY_ABOVE,
+    above_shown=ids.TRY_ABOVE_SHOWN,
+    shared=ids.TRY_SHARED,
+    drawn=ids.TRY_DRAWN,
+)
+GRID = GridIds(
+    state=ids.TRY_STATE,
+    opened=ids.TRY_GRID_OPENED,
+    tiles=ids.TRY_GRID_TILES,
+    clock=ids.TRY_GRID_CLOCK,
+    tick=ids.TRY_GRID_TICK,
+    memory=ids.TRY_GRID_MEMORY,
+    stop=ids.TRY_GRID_STOP,
 )
 
 
@@ -63,12 +94,8 @@ def layout(**parameters: Any) -> Component:
                             whatif.editor(parameters),
                             panel(PANEL),
                             whatif.invitation(),
-                            html.Div(
-                                map_controls(
-                                    ids.TRY_METHOD, ids.TRY_TARGET, ids.TRY_OPACITY, ids.TRY_OPACITY_SHOWN, parameters
-                                ),
-                                className="surface",
-                            ),
+                            html.Div(map_controls(CONTROLS, parameters), className="surface"),
+                            method_grid(GRID, ids.TRY_GRID_OPEN, parameters),
                         ],
                         id=ids.TRY_RESULT,
                         className="try-result",

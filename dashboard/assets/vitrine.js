@@ -5,6 +5,7 @@
   const clientside = (window.dash_clientside = window.dash_clientside || {});
   const LOCATION = "_pages_location";
   const states = {}; // state store id -> its newest value, for links that change one thing of it
+  const displays = {}; // state store id -> what says how the page is drawn
 
   const noUpdate = () => clientside.no_update;
 
@@ -64,6 +65,26 @@
     const secure = window.location.protocol === "https:" ? "; Secure" : "";
     document.cookie = `vitrine-language=${language}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
     window.location.reload();
+  }
+
+  /* A late answer of a page that was left must not touch the next one's address. */
+  function writeAddress(store) {
+    const page = store.replace(/-state$/, "");
+    const path = window.location.pathname;
+    if (!states[store] || (path !== "/" + page && !(page === "overview" && path === "/"))) {
+      return noUpdate();
+    }
+    const next = search({ ...states[store], ...displays[store] });
+    if (next !== window.location.search) {
+      window.history.replaceState(window.history.state, "", path + next);
+    }
+    return next;
+  }
+
+  /* Parameters that only say how a page is drawn: they stand in its address, but to change them asks for nothing. */
+  function display(store, parameters) {
+    displays[store] = { ...displays[store], ...parameters };
+    writeAddress(store);
   }
 
   function closeMenu() {
@@ -185,20 +206,11 @@
   }
 
   const shell = {
-    /* Keeps the address equal to a page's state. A late answer of a page that was left must not touch the next one's. */
+    /* Keeps the address equal to a page's state. */
     writeUrl(state) {
       const store = clientside.callback_context.inputs_list[0].id;
       states[store] = state || {};
-      const page = store.replace(/-state$/, "");
-      const path = window.location.pathname;
-      if (path !== "/" + page && !(page === "overview" && path === "/")) {
-        return noUpdate();
-      }
-      const next = search(state || {});
-      if (next !== window.location.search) {
-        window.history.replaceState(window.history.state, "", path + next);
-      }
-      return next;
+      return writeAddress(store);
     },
 
     pick(dataset, model, context) {
@@ -253,6 +265,6 @@
     showNotice,
   };
 
-  window.vitrine = { changed, navigate, noUpdate, same, search, states, word };
+  window.vitrine = { changed, display, navigate, noUpdate, same, search, states, word };
   clientside.vitrine = Object.assign(clientside.vitrine || {}, shell);
 })();

@@ -1,4 +1,4 @@
-/* Sample and Try in the browser: keys, turning in place, the map's opacity, files by drop and paste. */
+/* Sample and Try in the browser: keys, turning in place, what is to be explained, files by drop and paste. */
 (function () {
   "use strict";
 
@@ -72,17 +72,23 @@
   const chosen = (value) => (value === DEFAULT ? "" : value || "");
 
   /* What the pickers of a page say, merged into its state; a click on a bar goes through the picker of the class. */
-  function explained(state, method, target, picker) {
+  function explained(page, state, method, target, contrast, layers) {
     const bar = part();
     if (bar && bar.class !== undefined) {
-      setProps(picker, { value: bar.class === target ? DEFAULT : bar.class });
+      setProps(`${page}-target`, { value: bar.class === target ? DEFAULT : bar.class });
       return null;
     }
-    const next = changed(state || {}, { method: chosen(method), target: chosen(target) });
-    return same(next, changed(state || {}, {})) ? null : next;
+    const before = state || {};
+    const other = chosen(method) !== (before.method || "");
+    if (other && (layers || []).length) {
+      setProps(`${page}-layers`, { value: [] }); // what one method looks at need not exist for another
+    }
+    const places = other ? "" : (layers || []).join(",");
+    const next = changed(before, { method: chosen(method), target: chosen(target), contrast: chosen(contrast), layers: places });
+    return same(next, changed(before, {})) ? null : next;
   }
 
-  pages.sampleState = (turn, method, target, _bars, recorded, state, subject) => {
+  pages.sampleState = (turn, method, target, contrast, layers, _bars, recorded, state, subject) => {
     const by = cause();
     if (by === "sample-turn.data") {
       return turn ? { ...state, sample: turn.sample } : noUpdate();
@@ -91,8 +97,11 @@
       const on = recorded && recorded.advance && subject && subject.following && subject.sample === recorded.sample;
       return on ? { ...state, sample: subject.following } : noUpdate();
     }
-    return explained(state, method, target, "sample-target") || noUpdate();
+    return explained("sample", state, method, target, contrast, layers) || noUpdate();
   };
+
+  pages.mapsState = (method, target, contrast, layers, state) =>
+    explained("maps", state, method, target, contrast, layers) || noUpdate();
 
   const away = {}; // id of a button that asks again -> whether the engine was away at the last look
 
@@ -105,12 +114,6 @@
     const back = away[button] && engine.props["data-engine"] === "ready";
     away[button] = engine.props["data-engine"] === "away";
     return back ? (clicks || 0) + 1 : noUpdate();
-  };
-
-  pages.mapOpacity = (value) => {
-    const share = Math.min(Math.max(Number(value) || 0, 0), 100);
-    document.documentElement.style.setProperty("--map-opacity", String(share / 100));
-    return `${share} %`;
   };
 
   pages.sampleAction = (_confirm, _flag, _undo, chosen, _relabel, _relabelEnter, _comment, _commentEnter, label, comment, subject) => {
@@ -184,7 +187,7 @@
     }
   });
 
-  pages.tryState = (uploaded, method, target, _bars, state) => {
+  pages.tryState = (uploaded, method, target, contrast, layers, _bars, state) => {
     if (cause() === "try-uploaded.data") {
       if (!uploaded) {
         return noUpdate();
@@ -195,13 +198,11 @@
       if (!uploaded.digest) {
         return { ...state }; // refused: shows again what was there before its preview
       }
-      if (chosen(target)) {
-        setProps("try-target", { value: DEFAULT });
-      }
       const editing = state && state.original ? uploaded.digest : "";
-      return changed(state || {}, { upload: uploaded.digest, original: editing, sample: "", target: "" });
+      ["try-target", "try-contrast"].forEach((picker) => setProps(picker, { value: DEFAULT }));
+      return changed(state || {}, { upload: uploaded.digest, original: editing, sample: "", target: "", contrast: "" });
     }
-    return explained(state, method, target, "try-target") || noUpdate();
+    return explained("try", state, method, target, contrast, layers) || noUpdate();
   };
 
   const zone = () => document.getElementById("try-upload");

@@ -8,14 +8,15 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from callbacks.explaining import is_signed
 from dashboard.cli.runs import DatasetArgument, ModelArgument
 from dashboard.cli.terminal import terminal_of
-from dashboard.media import overlay
+from dashboard.colour_maps import overlay
 from data.cache import FileCache
 from data.errors import InvalidInput, WorkspaceDamaged
 from data.samples import View
 from data.types import ExplanationRequest, Trust
-from inference.catalogue import EXPLANATION_CACHE, EXPLANATIONS
+from inference.catalogue import EXPLANATION_CACHE, EXPLANATIONS, cached_explanation
 from inference.engine import EngineConfig
 from inference.tasks import run_interactive
 
@@ -76,4 +77,5 @@ def _save(cache: FileCache, key: str, out: Path) -> None:
     if out.suffix.lower() == ".npy":
         shutil.copyfile(kept, out)
     else:
-        overlay(np.load(kept, allow_pickle=False)).save(out)
+        signed = is_signed(cached_explanation(cache, key))
+        overlay(np.load(kept, allow_pickle=False), signed=signed).save(out)

@@ -4,7 +4,8 @@ import io
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, is_dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -80,6 +81,7 @@ def explain(
         trust={},
         seconds=time.perf_counter() - started,
         cached=False,
+        parameters=_parameters(METHODS[request.method]),
     )
     _keep(cache, explanation, values, explanation_key(version, classes, image_digest, request))
     return explanation
@@ -108,6 +110,10 @@ def attribute(
     images = np.repeat(image[None], len(asked), axis=0)
     found = METHODS[request.method](loaded, Question(images, asked, request.layers), pulse)
     return found if contrast is None else replace(found, values=found.values[:1] - found.values[1:])
+
+
+def _parameters(method: object) -> dict[str, Any]:
+    return asdict(method) if is_dataclass(method) and not isinstance(method, type) else {}
 
 
 def _keep(cache: FileCache, explanation: Explanation, values: np.ndarray, asked: str) -> None:

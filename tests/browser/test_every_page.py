@@ -22,10 +22,12 @@ VIEWS = {
     "browse, table": (f"/browse?{_DIGITS}&view=table", ".ag-row[row-index='0'] .cell-thumb img"),
     "embedding": (f"/embedding?{_DIGITS}", "#embedding-graph .nsewdrag"),
     "embedding, missing": ("/embedding?dataset=garden", ".state"),
-    "sample": (f"/sample?{_DIGITS}&outcome=wrong", "#sample-a-map"),
     "reasons": (f"/reasons?{_DIGITS}&outcome=wrong&prediction=1", ".reason-sentence"),
     "reasons, missing": (f"/reasons?{_DIGITS}", ".state"),
     "reasons, of two versions": (f"/reasons?{_DIGITS}&view=versions", ".state, .reason-sentence"),
+    "sample": (f"/sample?{_DIGITS}&outcome=wrong", "#sample-a-map[data-drawn=true]"),
+    "sample, grid": (f"/sample?{_DIGITS}&outcome=wrong&grid=methods", "#sample-grid-tiles canvas[data-drawn=true]"),
+    "maps": (f"/maps?{_DIGITS}&outcome=wrong", "#maps-grid-tiles canvas[data-drawn=true]"),
     "try_it": (f"/try?{_DIGITS}", ".example"),
     "compare": (
         f"/compare?dataset=digits&model={OLD}&other={NEW}&split=all",

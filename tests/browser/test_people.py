@@ -97,7 +97,7 @@ def test_a_sample_can_be_left_while_it_is_explained(visit: Visit) -> None:
 
     def hold(route: Route) -> None:
         """Answers everything but the explanation."""
-        if "sample-a-map.src" in (route.request.post_data or ""):
+        if "sample-a-map.data-map" in (route.request.post_data or ""):
             held.append(route)
         else:
             route.continue_()

@@ -54,7 +54,7 @@ def judged_by_keys(page: Page) -> str:
     """Looks at the map of a misclassified sample, then relabels it; returns the sample's name."""
     shown = page.locator("#sample-a-map")
     expect(shown).to_be_visible()
-    page.wait_for_function("document.getElementById('sample-a-map').naturalWidth > 0")
+    expect(shown).to_have_attribute("data-drawn", "true")
     slider = page.get_by_label("Map opacity")
     slider.fill("20")
     expect(page.locator("#sample-opacity-shown")).to_have_text("20 %")

@@ -46,20 +46,20 @@ def _keep_explanation(site: Any, target: str) -> str:
 
 def explained(site: Any, target: str, clicks: int | None = None) -> Any:
     values = {"sample-state.data": {**HERE, "sample": SAMPLE, "target": target}, "sample-a-retry.n_clicks": clicks}
-    return site.ask("sample-a-map.src", values)
+    return site.ask("sample-a-map.data-map", values)
 
 
 def test_an_explanation_of_before_is_shown_with_its_map(away: Any) -> None:
     shown = explained(away, "iris")
     assert "Grad-CAM for “iris” at layer body" in json.dumps(shown["sample-a-evidence"], ensure_ascii=False)
     assert shown["sample-a-retry"]["hidden"] is True
-    assert away.client.get(shown["sample-a-map"]["src"]).status_code == 200
+    assert away.client.get(f"/media/map/{shown['sample-a-map']['data-map']}.f32").status_code == 200
 
 
 def test_one_that_was_never_computed_says_so_and_is_asked_for_again(away: Any) -> None:
     shown = explained(away, "tulip")
     assert "The engine does not answer" in str(shown["sample-a-evidence"])
-    assert (shown["sample-a-map"], shown["sample-a-retry"]["hidden"]) == ({"src": "", "hidden": True}, False)
+    assert (shown["sample-a-map"], shown["sample-a-retry"]["hidden"]) == ({"data-map": "", "hidden": True}, False)
     _keep_explanation(away, "tulip")  # somebody's engine is back and did it
     again = explained(away, "tulip", clicks=1)
     assert again["sample-a-map"]["hidden"] is False

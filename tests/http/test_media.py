@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.media import overlay
+from dashboard.colour_maps import overlay
 from data.samples import View
 
 

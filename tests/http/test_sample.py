@@ -156,8 +156,8 @@ def test_an_address_that_makes_no_sense_is_answered_in_words(site: Any, state: d
 def test_an_explanation_comes_from_the_engine_and_its_judgement_follows(staffed: Callable[[Engine], Any]) -> None:
     engine = Engine()
     values = {"sample-state.data": {**HERE, "sample": "test/iris/0.png", "target": "tulip"}}
-    shown = staffed(engine).ask("sample-a-map.src", values)
-    assert shown["sample-a-map"] == {"src": f"/media/map/{KEY}.png?scale=auto", "hidden": False}
+    shown = staffed(engine).ask("sample-a-map.data-map", values)
+    assert shown["sample-a-map"] == {"data-map": KEY, "hidden": False}
     said = json.dumps(shown["sample-a-evidence"], ensure_ascii=False)
     assert "Grad-CAM for “tulip” at layer body" in said
     assert f'"key": "{KEY}"' in said
@@ -169,13 +169,13 @@ def test_an_explanation_comes_from_the_engine_and_its_judgement_follows(staffed:
 
 def test_each_panel_explains_its_own_version(staffed: Callable[[Engine], Any]) -> None:
     engine = Engine()
-    staffed(engine).ask("sample-b-map.src", {"sample-state.data": {**HERE, "sample": "test/iris/0.png"}})
+    staffed(engine).ask("sample-b-map.data-map", {"sample-state.data": {**HERE, "sample": "test/iris/0.png"}})
     assert engine.asked[0][1]["version"] == 1
 
 
 def test_without_an_engine_the_page_says_what_still_works(staffed: Callable[[Engine], Any]) -> None:
     site = staffed(Engine(away=True))
-    shown = site.ask("sample-a-map.src", {"sample-state.data": {**HERE, "sample": "test/iris/0.png"}})
+    shown = site.ask("sample-a-map.data-map", {"sample-state.data": {**HERE, "sample": "test/iris/0.png"}})
     assert "The engine does not answer" in str(shown["sample-a-evidence"])
     assert "still work" in str(shown["sample-a-evidence"])
     assert shown["sample-a-retry"]["hidden"] is False
@@ -189,7 +189,7 @@ def test_an_unknown_class_or_method_is_refused_before_any_work(
 ) -> None:
     engine = Engine()
     values = {"sample-state.data": {**HERE, "sample": "test/iris/0.png", **state}}
-    assert words in str(staffed(engine).ask("sample-a-map.src", values)["sample-a-evidence"])
+    assert words in str(staffed(engine).ask("sample-a-map.data-map", values)["sample-a-evidence"])
     assert engine.asked == []
 
 

@@ -7,8 +7,9 @@ import pytest
 from callbacks.explaining import as_explanation, failed, method_of, method_options, top_classes
 from data.errors import EngineUnavailable, InvalidInput, TaskFailed
 from data.types import Explanation
-from layouts.explained import DEFAULT, probability_bars, target_options
+from layouts.explained import probability_bars
 from layouts.judging import QUICK_KEYS, class_buttons, quick_keys
+from layouts.mapping import DEFAULT, target_options
 
 
 def explanation(probability: float = 0.97, **trust: float) -> Explanation:
@@ -45,15 +46,15 @@ def test_targets_offer_the_predicted_class_first_and_keep_an_unknown_choice() ->
 
 def test_the_first_method_goes_without_saying() -> None:
     assert method_of(None) == "gradcam"
-    assert method_options(None)[0]["value"] == DEFAULT
-    assert method_options("gradcam")[0]["value"] == "gradcam"
+    assert method_options(None, {})[1]["value"] == DEFAULT
+    assert method_options("gradcam", {})[1]["value"] == "gradcam"
     with pytest.raises(InvalidInput, match="gradcam"):
         method_of("crystal-ball")
 
 
 def test_only_what_may_pass_by_itself_can_be_tried_again() -> None:
-    source, hidden, shown, retry_hidden = failed(EngineUnavailable("The engine is not running"))
-    assert (source, hidden, retry_hidden) == ("", True, False)
+    key, hidden, shown, retry_hidden, files, rests = failed(EngineUnavailable("The engine is not running"))
+    assert (key, hidden, retry_hidden, files, rests) == ("", True, False, [], True)
     assert "your judgement still work" in text(shown)
     assert failed(TaskFailed("out of memory"))[3] is False
     assert failed(InvalidInput("no grid"))[3] is True
