@@ -8,7 +8,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import ViTConfig, ViTForImageClassification
 
 from data.types import ModelVersion, Preprocessing
 from inference.adapters.transformers import Logits
@@ -17,6 +16,7 @@ from inference.models import LoadedModel
 from inference.vision import torchvision
 
 import timm  # isort: skip  # only after torchvision's missing operators are declared
+from transformers import ViTConfig, ViTForImageClassification  # isort: skip
 
 __all__ = ["ARCHITECTURES", "Functional", "by_name", "image_batch", "in_memory"]
 
