@@ -40,7 +40,8 @@ def overlay(
 
     Args:
         values: (H, W), any range.
-        scale: The magnitude that gets the full colour; None takes the map's own, see `full_scale`.
+        scale: The magnitude that gets the full colour; None takes the map's own, see `full_scale`. The least one of an
+            unsigned map gets none.
         colours: One of `SEQUENTIAL`, for the magnitude.
         signed: Whether to tell negative from positive values, by the diverging scale with zero in its middle.
 
@@ -48,9 +49,13 @@ def overlay(
         RGBA of size (W, H).
     """
     finite = np.nan_to_num(np.asarray(values, dtype=np.float32))
+    shown = finite if signed else np.abs(finite)
+    # What all pixels have in common tells none from another: RISE gives each its share of the mean prediction.
+    low = 0.0 if signed else float(shown.min())
     full = full_scale(finite) if scale is None else scale
-    level = np.clip(finite / full, -1.0, 1.0) if full > 0 else np.zeros_like(finite)
-    place = (level + 1) / 2 if signed else np.abs(level)
+    full = full if full > low else float(shown.max())
+    level = np.clip((shown - low) / (full - low), -1.0, 1.0) if full > low else np.zeros_like(shown)
+    place = (level + 1) / 2 if signed else level
     table = _table(DIVERGING if signed else tuple(SEQUENTIAL[colours]))
     alpha = np.rint(np.sqrt(np.abs(level)) * 255).astype(np.uint8)
     return Image.fromarray(np.dstack([table[np.rint(place * (_STEPS - 1)).astype(np.uint8)], alpha]), "RGBA")

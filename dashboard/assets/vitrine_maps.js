@@ -100,7 +100,10 @@
   function measured(map) {
     const sorted = map.values.map(Math.abs).sort();
     const largest = sorted[sorted.length - 1] || 0;
-    return { ...map, sorted, largest, full: sorted[Math.ceil(FULL * (sorted.length - 1))] || largest };
+    // What all pixels have in common tells none from another: RISE gives each its share of the mean prediction.
+    const low = map.signed ? 0 : sorted[0] || 0;
+    const full = sorted[Math.ceil(FULL * (sorted.length - 1))];
+    return { ...map, sorted, largest, low, full: full > low ? full : largest };
   }
 
   function forget() {
@@ -169,7 +172,8 @@
     found.forEach(([canvas, map]) => {
       const group = canvas.dataset.mapGroup;
       if (settings.shared && group && map && map.values) {
-        common[group] = Math.max(common[group] || 0, map.full);
+        const { low, full } = common[group] || map;
+        common[group] = { low: Math.min(low, map.low), full: Math.max(full, map.full) };
       }
     });
     found.forEach(([canvas, map]) => show(canvas, map, common[canvas.dataset.mapGroup]));
@@ -212,22 +216,22 @@
     if (box && box.hidden === whole) {
       box.hidden = !whole;
     }
-    const full = common || (whole ? map.full : 0);
+    const { low, full } = common || (whole ? map : { low: 0, full: 0 });
     const zoom = whole && settings.look === "contour" ? zoomOf(canvas, map) : 1;
-    const signature = [settings.look, settings.colours, settings.above, full, zoom].join();
+    const signature = [settings.look, settings.colours, settings.above, low, full, zoom].join();
     const before = drawn.get(canvas);
     if (before && before.map === map && before.signature === signature) {
       return;
     }
-    drawn.set(canvas, { map, full, signature, first: map && map.first, second: map && map.second, together: map && map.together });
+    drawn.set(canvas, { map, low, full, signature, first: map && map.first, second: map && map.second, together: map && map.together });
     canvas.dataset.drawn = whole ? "true" : "false";
-    tell(canvas, map, full);
+    tell(canvas, map, low, full);
     if (!whole) {
       canvas.width = canvas.height = 1;
     } else if (settings.look === "contour") {
-      drawLines(canvas, map, full, zoom);
+      drawLines(canvas, map, low, full, zoom);
     } else {
-      drawColours(canvas, map, full, settings.look === "beside");
+      drawColours(canvas, map, low, full, settings.look === "beside");
     }
     canvas.style.imageRendering = whole && settings.look !== "contour" && Math.max(map.width, map.height) <= TINY ? "pixelated" : "";
   }
@@ -236,7 +240,7 @@
   const place = (map, level) => Math.round((map.signed ? (level + 1) / 2 : Math.abs(level)) * 255) * 3;
   const cut = (map) => (settings.above ? map.sorted[Math.floor((settings.above / 100) * (map.sorted.length - 1))] : 0);
 
-  function drawColours(canvas, map, full, solid) {
+  function drawColours(canvas, map, low, full, solid) {
     canvas.width = map.width;
     canvas.height = map.height;
     const context = canvas.getContext("2d");
@@ -245,7 +249,7 @@
     const lowest = cut(map);
     map.values.forEach((value, at) => {
       const hidden = Math.abs(value) < lowest;
-      const level = full > 0 ? Math.min(Math.max(value / full, -1), 1) : 0;
+      const level = full > low ? Math.min(Math.max((value - low) / (full - low), -1), 1) : 0;
       const from = place(map, level);
       picture.data.set(colours.subarray(from, from + 3), at * 4);
       picture.data[at * 4 + 3] = hidden ? 0 : solid ? 255 : Math.round(Math.sqrt(Math.abs(level)) * 255);
@@ -257,7 +261,7 @@
   const zoomOf = (canvas, map) => Math.min(Math.max(frame(canvas, map).zoom * window.devicePixelRatio, 0.25), 2048 / map.width);
 
   /* Lines of equal value, a little smoothed so that they can be read where every pixel differs from the next. */
-  function drawLines(canvas, map, full, zoom) {
+  function drawLines(canvas, map, low, full, zoom) {
     canvas.width = Math.round(map.width * zoom);
     canvas.height = Math.round(map.height * zoom);
     const context = canvas.getContext("2d");
@@ -268,8 +272,12 @@
     const lowest = cut(map);
     const width = 1.1 / frame(canvas, map).zoom; // in pixels of the map
     for (const sign of map.signed ? [1, -1] : [1]) {
-      for (const level of LEVELS.filter((share) => full > 0 && share * full >= lowest)) {
-        const path = contours.lines(values, map.width, map.height, level * full, sign, map.signed);
+      for (const level of LEVELS) {
+        const value = low + level * (full - low);
+        if (full <= low || value < lowest) {
+          continue;
+        }
+        const path = contours.lines(values, map.width, map.height, value, sign, map.signed);
         const from = place(map, sign * (0.3 + 0.7 * level));
         context.lineWidth = width * 3;
         context.strokeStyle = "rgb(0 0 0 / 60%)";
@@ -291,7 +299,7 @@
     }
   }
 
-  function tell(canvas, map, full) {
+  function tell(canvas, map, low, full) {
     const figure = canvas.closest("figure.map");
     if (!figure) {
       return;
@@ -303,7 +311,7 @@
       return;
     }
     const beyond = map.largest > full ? "≥ " : "";
-    put(figure.querySelector(".map-low"), map.signed ? (beyond && "≤ ") + spoken(-full) : "0");
+    put(figure.querySelector(".map-low"), map.signed ? (beyond && "≤ ") + spoken(-full) : spoken(low));
     put(figure.querySelector(".map-high"), beyond + spoken(full));
     const colours = table(map);
     const stops = Array.from({ length: 17 }, (_none, step) => {

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from inference.explanations.asking import Logits, batch_size, pixel_attribution
 from inference.explanations.protocol import Attribution, Pulse, Question, unheard
-from inference.explanations.superpixels import superpixels
 from inference.models import LoadedModel
+from inference.superpixels import superpixels
 
-__all__ = ["KernelShap", "shapley_values"]
+__all__ = ["KernelShap", "patches", "shapley_values"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class KernelShap:
         size = batch_size(loaded, graph=False)
 
         def attribute(images: Tensor, targets: Tensor) -> Tensor:
-            places = torch.from_numpy(superpixels(images[0].float().cpu().numpy(), self.patches)).to(images.device)
+            places = torch.from_numpy(patches(images[0].float().cpu().numpy(), self.patches)).to(images.device)
             count = int(places.max()) + 1
             sets, weights = _coalitions(count, self.samples, self.seed)
             ends = np.stack([np.zeros(count, dtype=bool), np.ones(count, dtype=bool)])
@@ -58,6 +58,13 @@ class KernelShap:
             return torch.from_numpy(values).float().to(images.device)[places][None, None]
 
         return pixel_attribution(loaded, question, self.name, 1, attribute)
+
+
+def patches(image: np.ndarray, wanted: int) -> np.ndarray:
+    """(H, W) int64, which superpixel each pixel of a network's input (C, H, W) belongs to."""
+    least, most = float(image.min()), float(image.max())
+    pixels = np.rint((image - least) * (255 / max(most - least, 1e-12))).astype(np.uint8)
+    return superpixels(pixels.transpose(1, 2, 0), wanted)
 
 
 def shapley_values(sets: np.ndarray, weights: np.ndarray, gains: np.ndarray, total: float) -> np.ndarray:

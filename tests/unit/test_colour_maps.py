@@ -22,6 +22,13 @@ def test_signed_maps_keep_zero_in_the_middle_and_the_sides_apart() -> None:
     assert (against[3], speaking[3], half[3]) == (255, 255, 180)
 
 
+def test_what_all_pixels_have_in_common_is_not_shown() -> None:
+    values = np.array([[0, 1], [2, 4]], np.float32)
+    assert np.array_equal(np.asarray(overlay(values + 10)), np.asarray(overlay(values)))
+    assert np.asarray(overlay(values + 10, signed=True))[..., 3].min() > 200
+    assert not np.asarray(overlay(np.full((2, 2), 3, np.float32)))[..., 3].any()
+
+
 def test_an_unsigned_map_shows_magnitudes() -> None:
     first, second = (np.asarray(overlay(np.array([[sign, 0.5]], np.float32))) for sign in (-1, 1))
     assert (first == second).all()

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from data.errors import InvalidInput
 from inference.explanations import METHODS, Question
 from inference.explanations.attention import attention_from
-from inference.explanations.kernel_shap import _coalitions, shapley_values
+from inference.explanations.kernel_shap import _coalitions, patches, shapley_values
 from inference.explanations.rise import Rise
-from inference.explanations.superpixels import superpixels
 from inference.explanations.tokens import attend
 from tests.unit.explained_networks import by_name, image_batch, in_memory
 
@@ -79,13 +78,14 @@ def test_drawn_sets_find_the_values_of_a_sum() -> None:
     assert np.allclose(shapley_values(sets, weights, sets @ worth, worth.sum()), worth, atol=1e-8)
 
 
-def test_superpixels_keep_to_colours() -> None:
+def test_patches_keep_to_colours_whatever_the_input_is_scaled_to() -> None:
     image = np.zeros((3, 20, 20), dtype=np.float32)
     image[:, :, 11:] = 4
-    places = superpixels(image, 9)
+    places = patches(image, 9)
     assert sorted(np.unique(places)) == list(range(places.max() + 1))
     assert not set(np.unique(places[:, :11])) & set(np.unique(places[:, 11:]))
-    assert superpixels(np.zeros((1, 1, 1), dtype=np.float32), 50).tolist() == [[0]]
+    assert np.array_equal(patches(image * 0.01 - 3, 9), places)
+    assert patches(np.zeros((1, 1, 1), dtype=np.float32), 50).tolist() == [[0]]
 
 
 class Corner(nn.Module):

@@ -18,11 +18,10 @@ from inference.explanations.deeplift import DeepLift
 from inference.explanations.gradient_shap import GradientShap
 from inference.explanations.guided_backprop import GuidedBackprop
 from inference.explanations.integrated_gradients import IntegratedGradients
-from inference.explanations.kernel_shap import KernelShap
+from inference.explanations.kernel_shap import KernelShap, patches
 from inference.explanations.lrp import Lrp
 from inference.explanations.occlusion import Occlusion
 from inference.explanations.smoothgrad import SmoothGrad
-from inference.explanations.superpixels import superpixels
 from inference.grids import feature_grid
 from inference.models import LoadedModel
 from inference.vision import torchvision
@@ -123,7 +122,7 @@ def test_shapley_values_are_those_of_captum() -> None:
     loaded = by_name("resnet")
     asked = Question(image_batch(1, 40), [1])
     method = KernelShap(patches=4, samples=100)
-    places = torch.from_numpy(superpixels(asked.images[0], method.patches))
+    places = torch.from_numpy(patches(asked.images[0], method.patches))
     assert 2 <= int(places.max()) + 1 <= 4
     exact = captum.attr.ShapleyValues(loaded.module).attribute(
         torch.from_numpy(asked.images), target=1, feature_mask=places[None, None], perturbations_per_eval=1
