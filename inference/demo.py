@@ -9,12 +9,14 @@ from data.types import TERMINAL_STATES, Job, JobState
 __all__ = ["current_step", "submit_demo"]
 
 _PROJECTIONS = ("pca", "umap")
+_EXPLANATION = "gradcam"
 
 
 def submit_demo(jobs: JobStore, owner: str) -> list[Job]:
     """Queues every step of the demo that is neither done nor under way.
 
-    The digits come with two versions, the second trained longer; the shapes with one, which has learned a shortcut.
+    The digits come with two versions, the second trained longer; the shapes with one, which has learned a shortcut. All
+    samples are explained under each, so that shared reasons are seen at once.
 
     Returns:
         The jobs of all steps, in order, those that are done already among them.
@@ -54,6 +56,7 @@ def _steps() -> Iterator[tuple[str, str, Mapping[str, Any], str | None]]:
 def _applied(dataset: str, version: int) -> Iterator[tuple[str, str, Mapping[str, Any], str | None]]:
     run = {"dataset": dataset, "model": f"{dataset}-cnn@{version}"}
     yield f"index {dataset} {version}", "index", run, f"train {dataset} {version}"
+    yield f"explain {dataset} {version}", "explain", {**run, "method": _EXPLANATION}, f"index {dataset} {version}"
     for method in _PROJECTIONS:
         wanted = {**run, "method": method, "parameters": {}}
         yield f"project {method} {dataset} {version}", "project", wanted, f"index {dataset} {version}"
