@@ -4,9 +4,13 @@ Convolutions give grids with their channels first, ConvNeXt and Swin also with t
 give tokens: one a patch, row by row, behind a few that stand for no place (class, distillation, registers).
 """
 
-import math
+from __future__ import annotations
 
-from torch import Tensor
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the web process asks for shapes alone
+    from torch import Tensor
 
 __all__ = ["feature_grid", "grid_shape", "pool_features", "prefix_tokens"]
 

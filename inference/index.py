@@ -8,7 +8,6 @@ the one before it.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,7 +16,6 @@ import torch
 
 from data.datasets import DatasetStore
 from data.errors import InvalidInput
-from data.images import decode_fast
 from data.runs import RunStore
 from data.types import PRECISIONS, Dataset, ModelVersion, Run, Sample
 from data.workspace import content_key
@@ -25,10 +23,9 @@ from inference.class_names import class_names, comparable
 from inference.devices import memory_bytes
 from inference.models import LoadedModel, load
 from inference.prediction import Output, predict_pixels, table
-from inference.preprocessing import to_pixels
-from inference.reading import ahead, decode_sample, read_table, samples_between
+from inference.reading import pixel_batches, read_table, samples_between
 
-__all__ = ["Shard", "index_shard", "merge", "plan", "run_id", "shards_of"]
+__all__ = ["Shard", "batch_size", "index_shard", "merge", "plan", "run_id", "shards_of"]
 
 _ALGORITHM = "index-2"
 _ASSUMED_FLOPS = 150e9
@@ -81,6 +78,18 @@ def shards_of(version: ModelVersion, dataset: Dataset) -> list[Shard]:
     size = plan(version)
     starts = range(0, dataset.samples, size)
     return [Shard(number, start, min(start + size, dataset.samples)) for number, start in enumerate(starts)]
+
+
+def batch_size(loaded: LoadedModel) -> int:
+    """How many samples pass through the network at once, a power of two.
+
+    It follows from the network and the device alone: what is free just now must not change the result's last digit.
+    """
+    room = memory_bytes(loaded.device) // _MEMORY_SHARE // max(loaded.activation_bytes, 1)
+    if loaded.device.type == "cpu":
+        room = min(room, int(_BATCH_FLOPS / max(float(loaded.version.notes.get("flops", 0)), 1.0)))
+    size: int = 1 << (max(room, 1).bit_length() - 1)
+    return min(size, _BATCH.get(loaded.device.type, _BATCH["cpu"]))
 
 
 def index_shard(
@@ -162,18 +171,6 @@ def merge(
     return runs.finish(known, len(shards))
 
 
-def _batch_size(loaded: LoadedModel) -> int:
-    """How many samples pass through the network at once, a power of two.
-
-    It follows from the network and the device alone: what is free just now must not change the result's last digit.
-    """
-    room = memory_bytes(loaded.device) // _MEMORY_SHARE // max(loaded.activation_bytes, 1)
-    if loaded.device.type == "cpu":
-        room = min(room, int(_BATCH_FLOPS / max(float(loaded.version.notes.get("flops", 0)), 1.0)))
-    size: int = 1 << (max(room, 1).bit_length() - 1)
-    return min(size, _BATCH.get(loaded.device.type, _BATCH["cpu"]))
-
-
 def _outputs(
     datasets: DatasetStore,
     dataset: Dataset,
@@ -184,18 +181,9 @@ def _outputs(
 ) -> Iterator[Output]:
     """What the network gives for the samples, batch by batch."""
     loaded = load(datasets.workspace, version, fast=True)
-
-    def read(some: Sequence[Sample]) -> list[np.ndarray]:
-        return [
-            to_pixels(decode_sample(datasets, dataset.name, sample, decode_fast), version.preprocessing)
-            for sample in some
-        ]
-
-    readers = torch.get_num_threads()  # the worker's share of the cores
-    with ThreadPoolExecutor(readers, thread_name_prefix="decode") as pool:
-        for batch in ahead(pool, readers, read, samples, _batch_size(loaded)):
-            check()
-            yield from _predict(loaded, batch, precision)
+    for batch in pixel_batches(datasets, dataset.name, version.preprocessing, samples, batch_size(loaded)):
+        check()
+        yield from _predict(loaded, batch, precision)
 
 
 def _drift(datasets: DatasetStore, dataset: Dataset, version: ModelVersion, precision: str) -> dict[str, float]:

@@ -8,15 +8,27 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 
 from data.datasets import DatasetStore
 from data.errors import InvalidInput, WorkspaceDamaged
-from data.types import Dataset, Sample
+from data.images import decode_fast
+from data.types import Dataset, Preprocessing, Sample
+from inference.preprocessing import to_pixels
 
-__all__ = ["ahead", "decode_sample", "read_table", "samples_at", "samples_between"]
+__all__ = [
+    "ahead",
+    "decode_sample",
+    "pixel_batches",
+    "read_table",
+    "samples_at",
+    "samples_between",
+    "spread_rows",
+]
 
 Picture = TypeVar("Picture")
 _COLUMNS = list(Sample.__slots__)
+_GOLDEN = (5**0.5 - 1) / 2  # its multiples never fall into step with anything that repeats
 
 
 def samples_between(datasets: DatasetStore, dataset: Dataset, start: int, stop: int) -> list[Sample]:
@@ -31,6 +43,29 @@ def samples_between(datasets: DatasetStore, dataset: Dataset, start: int, stop: 
 def samples_at(datasets: DatasetStore, dataset: Dataset, rows: Sequence[int]) -> list[Sample]:
     """The samples of the given rows, in ascending order; raises as `samples_between`."""
     return _samples(datasets, dataset, [("row", "in", list(rows))])
+
+
+def spread_rows(total: int, most: int) -> list[int]:
+    """At most `most` rows from all over a dataset, each from elsewhere in its stretch, the same each time."""
+    count = min(total, most)
+    return [int((place + place * _GOLDEN % 1) * total / count) for place in range(count)]
+
+
+def pixel_batches(
+    datasets: DatasetStore, dataset: str, preprocessing: Preprocessing, samples: Sequence[Sample], size: int
+) -> Iterator[np.ndarray]:
+    """What the network's input is made of, (n, H, W, C) uint8, `size` samples at a time.
+
+    Raises:
+        WorkspaceDamaged: A file is gone or was changed since the dataset was added.
+    """
+
+    def read(some: Sequence[Sample]) -> list[np.ndarray]:
+        return [to_pixels(decode_sample(datasets, dataset, sample, decode_fast), preprocessing) for sample in some]
+
+    readers = torch.get_num_threads()  # the worker's share of the cores
+    with ThreadPoolExecutor(readers, thread_name_prefix="decode") as pool:
+        yield from ahead(pool, readers, read, samples, size)
 
 
 def decode_sample(datasets: DatasetStore, dataset: str, sample: Sample, decoder: Callable[[bytes], Picture]) -> Picture:

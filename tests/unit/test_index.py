@@ -304,11 +304,11 @@ def test_a_plain_folder_of_images_is_indexed_without_labels(world: World) -> Non
 def test_batches_shrink_where_a_network_needs_much_memory(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "memory_bytes", lambda _device: 16 * 2**30)
     loaded = models.load(world.workspace, world.version)
-    sizes = [index._batch_size(replace(loaded, activation_bytes=needed << 20)) for needed in (1, 16, 100, 4096)]
+    sizes = [index.batch_size(replace(loaded, activation_bytes=needed << 20)) for needed in (1, 16, 100, 4096)]
     assert sizes == [64, 64, 8, 1]
     slow = replace(loaded, version=replace(world.version, notes={"flops": 3.6e9}), activation_bytes=1)
-    assert index._batch_size(slow) == 8
-    assert index._batch_size(replace(slow, device=torch.device("cuda"))) == 512
+    assert index.batch_size(slow) == 8
+    assert index.batch_size(replace(slow, device=torch.device("cuda"))) == 512
 
 
 def test_a_shard_that_is_damaged_is_named(world: World) -> None:
