@@ -7,12 +7,13 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from benchmarks import explanation, grid, pipeline, queries, trust
+from benchmarks import explanation, grid, inside, pipeline, queries, trust
 from benchmarks.measure import Figure
 
 BENCHMARKS: Mapping[str, Callable[[Path], Iterator[Figure]]] = {
     "explanation": explanation.run,
     "grid": grid.run,
+    "inside": inside.run,
     "pipeline": pipeline.run,
     "queries": queries.run,
     "trust": trust.run,

@@ -195,6 +195,27 @@ def explain(work: Work) -> dict[str, Any]:
     }
 
 
+def inspect(work: Work) -> dict[str, Any]:
+    """Records what the units of a layer give for every sample, in the shards of the run's index.
+
+    Parameters: dataset, model (`NAME@VERSION`), layer.
+    """
+    progress = work.progress(lazy("images"))
+    progress.update(0, 0, lazy("Planning"))
+    plan = work.run("plan_inspection", work.job.parameters, progress)
+    bounds: list[tuple[int, int]] = plan["shards"]
+    processed = 0
+    if not plan["done"]:
+        finished = set(plan["finished"])
+        if finished:
+            progress.log(f"{len(finished):,} of {len(bounds):,} shards are there already")
+        missing = {n: limits for n, limits in enumerate(bounds) if n not in finished}
+        processed = _shards(work, "inspect_shard", lazy("Inspecting"), missing, bounds)
+    result: dict[str, Any] = work.run("merge_inspection", work.job.parameters, progress)
+    progress.log(f"{result['units']:,} units on {result['samples']:,} samples")
+    return {**result, "cached": processed == 0}
+
+
 def _shards(
     work: Work,
     task: str,
@@ -247,6 +268,7 @@ HANDLERS: Mapping[str, Callable[[Work], dict[str, Any]]] = {
     "add": add,
     "explain": explain,
     "index": index,
+    "inspect": inspect,
     "project": project,
     "train": train,
 }

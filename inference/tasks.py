@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 TASKS: Mapping[str, str] = {
+    "ablate_unit": "inference.worker.looking:ablate_unit",
     "add_dataset": "inference.worker.datasets:add",
     "architecture": "inference.worker.describing:architecture",
     "attention": "inference.worker.interactive:attention",
@@ -53,13 +54,16 @@ TASKS: Mapping[str, str] = {
     "explain_shard": "inference.worker.explaining:explain_shard",
     "explanation_choices": "inference.worker.describing:explanation_choices",
     "index_shard": "inference.worker.indexing:index_shard",
+    "inspect_shard": "inference.worker.looking:inspect_shard",
     "judge": "inference.worker.judging:judge",
     "judge_map": "inference.worker.judging:judge_map",
     "merge_explained": "inference.worker.explaining:merge",
+    "merge_inspection": "inference.worker.looking:merge_inspection",
     "merge_run": "inference.worker.indexing:merge",
     "neighbours": "inference.worker.interactive:neighbours",
     "plan_explain": "inference.worker.explaining:plan",
     "plan_index": "inference.worker.indexing:plan",
+    "plan_inspection": "inference.worker.looking:plan_inspection",
     "predict_image": "inference.worker.interactive:predict_image",
     "preview_source": "inference.worker.datasets:preview",
     "probabilities": "inference.worker.whatif:probabilities",
@@ -67,6 +71,8 @@ TASKS: Mapping[str, str] = {
     "rank_differences": "inference.worker.reasoning:rank_differences",
     "study_reasons": "inference.worker.reasoning:study_reasons",
     "train": "inference.worker.training:train",
+    "unit_evidence": "inference.worker.looking:unit_evidence",
+    "visualise": "inference.worker.looking:visualise",
     "warm_up": "inference.worker.interactive:warm_up",
     "warm_up_projections": "inference.worker.projecting:warm_up",
     "worker_state": "inference.worker.state:worker_state",

@@ -234,5 +234,5 @@ def test_an_unknown_kind_of_job_fails(context: WorkerContext) -> None:
     run_all(context)
     assert (
         context.jobs.get(job).error
-        == "Jobs of kind 'dream' are not known; allowed: add, explain, index, project, train"
+        == "Jobs of kind 'dream' are not known; allowed: add, explain, index, inspect, project, train"
     )
