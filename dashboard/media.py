@@ -26,6 +26,7 @@ from data.thumbnails import THUMBNAIL_SIZE
 from data.types import Sample
 from inference.catalogue import EXPLANATION_CACHE, cached_explanation
 from inference.preprocessing import to_input_image
+from inference.visualisation.keys import VISUALISATION_CACHE
 
 __all__ = ["THUMBNAIL_SIZE", "blueprint", "reduced"]
 
@@ -107,6 +108,14 @@ def blueprint(services: Services) -> Blueprint:
     @media.get("/colours.json")
     def colours() -> Response:
         return Response(json.dumps(colour_tables()), mimetype="application/json", headers={"Cache-Control": _AN_HOUR})
+
+    @media.get("/vision/<key>.<any(png, json):kind>")
+    def vision(key: str, kind: str) -> Response:
+        path = services.cache.get(VISUALISATION_CACHE, _checked(key), f".{kind}")
+        if path is None:
+            raise NotFound("This image is not in the cache any more; open the unit again")
+        # While it forms, the same address shows another image in a moment; `v` is given when it is done.
+        return _picture(path.read_bytes(), "image/png" if kind == "png" else "application/json", key)
 
     @media.get("/upload/<digest>.png")
     def upload(digest: str) -> Response:

@@ -12,6 +12,7 @@ from callbacks import compare as compare_callbacks
 from callbacks import datasets as datasets_callbacks
 from callbacks import embedding as embedding_callbacks
 from callbacks import feedback as feedback_callbacks
+from callbacks import inside as inside_callbacks
 from callbacks import jobs as jobs_callbacks
 from callbacks import maps as maps_callbacks
 from callbacks import models as models_callbacks
@@ -30,6 +31,7 @@ from layouts import (
     datasets,
     embedding,
     feedback,
+    inside,
     jobs,
     maps,
     models,
@@ -87,6 +89,7 @@ PAGES = (
     Page("maps", "/maps", lazy("Maps"), "layers", maps.layout, maps_callbacks.register, in_menu=False),
     Page("reasons", "/reasons", lazy("Reasons"), "lightbulb", reasons.layout, reasons_callbacks.register),
     Page("try_it", "/try", lazy("Try"), "magic", try_it.layout, try_it_callbacks.register),
+    Page("inside", "/inside", lazy("Inside"), "layers", inside.layout, inside_callbacks.register),
     Page("compare", "/compare", lazy("Compare"), "arrow-left-right", compare.layout, compare_callbacks.register),
     Page(
         "feedback",

@@ -39,7 +39,7 @@ _STATES: Mapping[JobState, tuple[str, str]] = {
     JobState.FAILED: ("exclamation-circle", lazy("Failed")),
     JobState.CANCELLED: ("slash-circle", lazy("Cancelled")),
 }
-_SUBJECT = ("name", "dataset", "model", "recipe", "method")
+_SUBJECT = ("name", "dataset", "model", "layer", "recipe", "method")
 
 
 def layout(**parameters: Any) -> Component:

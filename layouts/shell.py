@@ -23,6 +23,7 @@ KIND_TITLES = {
     "train": lazy("Training"),
     "index": lazy("Indexing"),
     "explain": lazy("Explaining"),
+    "inspect": lazy("Inspecting units"),
     "project": lazy("Projecting"),
 }
 # What the scripts in dashboard/assets say by themselves: `window.vitrine.word(name)`.

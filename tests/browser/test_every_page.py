@@ -37,6 +37,7 @@ VIEWS = {
     "datasets, adding": ("/datasets?add=choose", ".source-list"),
     "datasets, preview": ("/datasets?add=preview&source=digits", ".preview-card"),
     "feedback": (f"/feedback?{_DIGITS}&scope=all", "#feedback-grid .ag-row, .state"),
+    "inside": (f"/inside?{_DIGITS}&layer=block1&unit=3&steps=20", "#inside-recipe"),
     "models": (f"/models?{_DIGITS}", ".layers"),
     "jobs": (f"/jobs?{_DIGITS}&job=1", ".job-log"),
     "no such page": ("/nowhere", ".state"),
