@@ -36,9 +36,10 @@ def predict(loaded: LoadedModel, batch: np.ndarray) -> Output:
     """Passes a batch through the network.
 
     Args:
-        batch: (N, C, H, W) float32, from `inference.preprocessing.to_array`.
+        batch: (N, C, H, W) float32, from `inference.preprocessing.to_array`. A network that changes its input in
+            place is given a copy.
     """
-    return _output(loaded, torch.from_numpy(batch).to(loaded.device))
+    return _output(loaded, torch.tensor(batch, device=loaded.device))
 
 
 def predict_pixels(loaded: LoadedModel, pixels: np.ndarray, precision: str = PRECISIONS[0]) -> Output:

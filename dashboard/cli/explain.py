@@ -22,7 +22,7 @@ from inference.tasks import run_interactive
 
 __all__ = ["register"]
 
-_INTERNAL = ("key", "target_probability")
+_TOLD = ("method", "target", "prediction", "confidence", "layer", "shape", "seconds", "cached")
 
 
 def register(app: typer.Typer) -> None:
@@ -64,7 +64,11 @@ def explain(
     judged = Trust(**run_interactive("judge", place, {**payload, "thorough": thorough}).unwrap())
     _save(services.cache, facts["key"], out)
     terminal.result(
-        {**{name: value for name, value in facts.items() if name not in _INTERNAL}, "trust": judged.figures},
+        {
+            **{name: facts[name] for name in _TOLD},
+            **({"contrast": contrast} if contrast else {}),
+            "trust": {**judged.figures, **facts["facts"]},
+        },
         f"{sample_id}: {facts['prediction']} at {facts['confidence']:.1%}; "
         f"{method} for {facts['target']} at {facts['layer']} written to {out}; trust {judged.score:.2f}",
     )

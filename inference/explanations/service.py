@@ -102,14 +102,22 @@ def attribute(
         target, contrast: Indices of logits.
 
     Raises:
-        InvalidInput: The classes are the same, or the method cannot work on this network.
+        InvalidInput: The classes or their maps are the same, or the method cannot work on this network.
     """
     if contrast == target:
         raise InvalidInput(f"contrast {request.contrast!r} is the explained class itself; choose another class")
     asked = [target] if contrast is None else [target, contrast]
     images = np.repeat(image[None], len(asked), axis=0)
     found = METHODS[request.method](loaded, Question(images, asked, request.layers), pulse)
-    return found if contrast is None else replace(found, values=found.values[:1] - found.values[1:])
+    if contrast is None:
+        return found
+    difference = found.values[:1] - found.values[1:]
+    if not difference.any():
+        raise InvalidInput(
+            f"{request.method} gives the same map for {request.target!r} and {request.contrast!r}, so there is no "
+            "difference to show; choose another method"
+        )
+    return replace(found, values=difference)
 
 
 def _parameters(method: object) -> dict[str, Any]:

@@ -148,6 +148,9 @@ def test_an_explanation_is_an_array_or_a_picture(indexed: CommandLine) -> None:
     assert np.unravel_index(values.argmax(), values.shape) in [(row, at) for row in range(2, 6) for at in range(2, 6)]
     second = indexed.result(*asked, "--target", "green", "--out", "map.png")
     assert second["cached"] is True
+    against = indexed.result(*asked, "--contrast", "red", "--method", "integrated_gradients", "--out", "against.npy")
+    assert (against["contrast"], against["layer"]) == ("red", "input")
+    assert against["trust"].keys() > first["trust"].keys()
     with Image.open(indexed.folder / "map.png") as picture:
         assert picture.size == (8, 8)
 

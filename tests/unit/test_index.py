@@ -245,6 +245,7 @@ def test_a_map_that_was_evicted_is_computed_again(world: World) -> None:
         (ExplanationRequest("gradcam", "pink"), "target 'pink' is not known"),
         (ExplanationRequest("gradcam", contrast="pink"), "contrast 'pink' is not known"),
         (ExplanationRequest("gradcam", "red", "red"), "is the explained class itself"),
+        (ExplanationRequest("eigencam", "red", "blue"), "the same map for 'red' and 'blue'"),
         (ExplanationRequest("gradcam", layers=("body",)), "'body' is no layer of the network"),
         (ExplanationRequest("magic"), "allowed: gradcam"),
     ],

@@ -107,6 +107,14 @@ def test_logits_probabilities_and_embeddings_of_a_network_computed_by_hand() -> 
     assert not loaded.lock.locked()
 
 
+def test_an_image_is_the_same_after_a_network_that_changes_its_input() -> None:
+    body = OrderedDict(clip=nn.ReLU(inplace=True), flat=nn.Flatten(), head=nn.Linear(4, 2))
+    loaded = LoadedModel(version(("a", "b")), nn.Sequential(body).eval().requires_grad_(False), torch.device("cpu"))
+    image = np.full((1, 1, 2, 2), -1, dtype=np.float32)
+    predict(loaded, image)
+    assert (image == -1).all()
+
+
 def test_large_logits_do_not_overflow() -> None:
     assert softmax(np.array([[1000.0, 0.0], [-1000.0, -1000.0]], np.float32)).tolist() == [[1, 0], [0.5, 0.5]]
 
