@@ -80,6 +80,8 @@ def judge_map(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, A
     path = context.cache.get(MAP_CACHE, payload["map"], ".npy")
     if path is None:
         raise NotFound("The map is no longer kept; give it again")
+    if payload.get("target") and payload["target"] not in asked.classes:
+        raise InvalidInput.choice("target", payload["target"], asked.classes)
     values = np.load(path, allow_pickle=False)
     loaded = load(context.workspace, asked.version)
     image = asked.input_of(loaded)
@@ -88,8 +90,6 @@ def judge_map(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, A
     output = predict(loaded, image[None])
     best = int(output.logits[0].argmax())
     name = payload.get("target") or asked.classes[best]
-    if name not in asked.classes:
-        raise InvalidInput.choice("target", name, asked.classes)
     key = content_key(payload["map"], asked.version.digest, asked.digest, list(asked.classes), name)
     subject = Subject(image, asked.classes.index(name))
     trust = judge_values(context.cache, loaded, subject, values, key, pulse=task_pulse())
