@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from data.types import TERMINAL_STATES, JobState
-from inference.engine import Engine, EngineConfig
+from inference.client import EngineClient
+from inference.engine import THREADS_PER_WORKER, Engine, EngineConfig
 from inference.engine_files import EngineLock
 from inference.runner import JobRunner
 from inference.tasks import WorkerContext
@@ -103,6 +104,28 @@ def test_a_cancelled_job_gives_the_workers_back_at_once_and_goes_on_when_resumed
             until(lambda: patient.jobs.get(job).state in TERMINAL_STATES, 90)
             assert (patient.jobs.get(job).state, patient.jobs.get(job).done) == (JobState.DONE, SAMPLES)
             assert said(patient, job, f"{finished} of 57 shards are there already")
+
+
+def test_maps_that_nobody_looks_at_any_more_give_the_workers_back(tmp_path: Path, gate: Path) -> None:
+    slowly = patient_workspace(tmp_path / "workspace", gate, seconds=0.15)
+    gate.touch()
+    config = EngineConfig.of(slowly.workspace, settings_at(slowly.workspace.root))
+    asked = {"dataset": "digits", "model": "patient", "version": 1, "method": "rise", "target": "3"}
+    dear = [asked | {"row": row} for row in range(2 * THREADS_PER_WORKER)]
+    with EngineLock(slowly.workspace) as lock, ExitStack() as stack:
+        assert lock.acquire()
+        engine = stack.enter_context(Engine(config))
+        ready = engine.warm_up()
+        until(lambda: all(worker.done() for worker in ready), 60)
+        client = EngineClient(slowly.workspace)
+        stack.callback(client.close)
+        # Every thread of every worker is at one of them, and each says how far it is.
+        until(lambda: all(client.ask("explain", map_).share for map_ in dear), 60)
+        for map_ in dear:
+            client.leave("explain", map_)
+        quick = client.call("explain", asked | {"method": "gradcam", "row": 9}, timeout=_SOON)
+        assert quick["method"] == "gradcam"
+    slowly.close()
 
 
 def said(context: WorkerContext, job: int, line: str) -> bool:
