@@ -7,12 +7,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from data.types import TERMINAL_STATES, JobState
 from inference.client import EngineClient
-from inference.engine import THREADS_PER_WORKER, Engine, EngineConfig
+from inference.engine import Engine, EngineConfig
 from inference.engine_files import EngineLock
 from inference.runner import JobRunner
 from inference.tasks import WorkerContext
@@ -107,11 +108,11 @@ def test_a_cancelled_job_gives_the_workers_back_at_once_and_goes_on_when_resumed
 
 
 def test_maps_that_nobody_looks_at_any_more_give_the_workers_back(tmp_path: Path, gate: Path) -> None:
-    slowly = patient_workspace(tmp_path / "workspace", gate, seconds=0.15)
+    slowly = patient_workspace(tmp_path / "workspace", gate, seconds=0.3)
     gate.touch()
     config = EngineConfig.of(slowly.workspace, settings_at(slowly.workspace.root))
     asked = {"dataset": "digits", "model": "patient", "version": 1, "method": "rise", "target": "3"}
-    dear = [asked | {"row": row} for row in range(2 * THREADS_PER_WORKER)]
+    dear = [asked | {"row": row} for row in range(2)]
     with EngineLock(slowly.workspace) as lock, ExitStack() as stack:
         assert lock.acquire()
         engine = stack.enter_context(Engine(config))
@@ -119,13 +120,26 @@ def test_maps_that_nobody_looks_at_any_more_give_the_workers_back(tmp_path: Path
         until(lambda: all(worker.done() for worker in ready), 60)
         client = EngineClient(slowly.workspace)
         stack.callback(client.close)
-        # Every thread of every worker is at one of them, and each says how far it is.
+        # Both workers are at one of them, and each says how far it is.
         until(lambda: all(client.ask("explain", map_).share for map_ in dear), 60)
         for map_ in dear:
             client.leave("explain", map_)
-        quick = client.call("explain", asked | {"method": "gradcam", "row": 9}, timeout=_SOON)
+        quick = client.call("explain", asked | {"method": "gradcam", "row": 9}, timeout=2 * _SOON)
         assert quick["method"] == "gradcam"
+        until(lambda: not any(scheduler_client(client).run(at_work).values()), 60)
+    # None of them was made to its end.
+    assert len(list(slowly.workspace.cache.glob("explanations/*/*.npy"))) == 1
     slowly.close()
+
+
+def scheduler_client(client: EngineClient) -> Any:
+    assert client._connection is not None
+    return client._connection.client
+
+
+def at_work(dask_worker: Any) -> int:
+    """How many tasks a worker's threads are at, cancelled ones among them."""
+    return len(dask_worker.state.executing)
 
 
 def said(context: WorkerContext, job: int, line: str) -> bool:
