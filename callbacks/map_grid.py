@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from dash import Dash, Input, Output, State, no_update
+from dash import Dash, Input, Output, State, ctx, no_update
 
 from callbacks.explaining import as_explanation, pass_ticks
 from callbacks.services import Services
@@ -63,11 +63,15 @@ class Memory:
     failed: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, stored: Any, orders: Sequence[Order], clicks: int) -> "Memory":
-        """What the browser kept, if it is about the same orders; else a new beginning."""
+    def of(cls, stored: Any, orders: Sequence[Order], clicks: int, pressed: bool = False) -> "Memory":
+        """What the browser kept, if it is about the same orders; else a new beginning.
+
+        Args:
+            pressed: Whether the last of the clicks came with this look: it then is about what begins here.
+        """
         about = content_key([order.name for order in orders])
         if not isinstance(stored, dict) or stored.get("about") != about:
-            return cls(about, clicks)
+            return cls(about, clicks - pressed)
         return cls(about, int(stored["clicks"]), dict(stored["failed"]))
 
     def stopped(self, clicks: int) -> bool:
@@ -117,7 +121,8 @@ def register_grid(
             orders = orders_of(services, state or {})
         except VitrineError as error:
             return empty_state("layers", _("No maps"), str(error)), True, True, no_update, None
-        memory = Memory.of(stored, orders, clicks or 0)
+        pressed = f"{grid.stop}.n_clicks" in ctx.triggered_prop_ids
+        memory = Memory.of(stored, orders, clicks or 0, pressed)
         stopped = memory.stopped(clicks or 0)
         if stopped:
             for order in orders:

@@ -7,8 +7,11 @@
     // Hands the focus on to the button beside it, which is a stop of its own: one stop is enough.
     document.querySelectorAll(".dash-dropdown-focus-target[tabindex='0']").forEach((target) => (target.tabIndex = -1));
     document.querySelectorAll(".drop-zone input[type=file]:not([aria-label])").forEach((input) => {
-      const words = input.closest(".drop-zone").querySelector("strong");
-      input.setAttribute("aria-label", words ? words.textContent : "");
+      const zone = input.closest(".drop-zone");
+      const words = (zone.querySelector("strong") || zone).textContent.trim();
+      if (words) {
+        input.setAttribute("aria-label", words);
+      }
     });
   }
 

@@ -104,3 +104,5 @@ def test_a_grid_for_something_else_begins_anew() -> None:
     assert Memory.of(kept, [order("cam")], 4) == Memory(first.about, 3, {"a": "b"})
     assert Memory.of(kept, [order("ig")], 4).failed == {}
     assert not Memory.of(kept, [order("ig")], 4).stopped(4)
+    # A press that comes with what is new was meant for it.
+    assert Memory.of(kept, [order("ig")], 4, pressed=True).stopped(4)
