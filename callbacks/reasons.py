@@ -171,7 +171,7 @@ def _cluster(services: Services, context: PageContext, run: Run, method: str) ->
     key = study_key(known.key if known else explained_key(run, method, rows.tolist()), rows_digest(rows))
     stored = kept(services.cache, key)
     if stored is None:
-        answer = services.engine.ask("study_reasons", _payload(context, run, method))
+        answer = services.engine.ask("study_reasons", {**_payload(context, run, method), "study": key})
         if not answer.done:
             return Shown(progress(_("Looking at {n} samples", n=number(len(rows))), [], answer.share), None, "", True)
         stored = answer.value

@@ -74,10 +74,10 @@ class Errands:
         self._threads = ThreadPoolExecutor(_TOGETHER, thread_name_prefix="vitrine-errand")
 
     def ask(self, task: str, payload: Mapping[str, Any]) -> Answer:
-        """What is known of the task now; the first to ask begins it, and so does who asks after its end was told.
+        """What is known of the task now; the first to ask begins it.
 
         Raises:
-            VitrineError: What the task ended in.
+            VitrineError: What the task ended in. Who asks again begins it anew.
         """
         key = content_key(task, dict(payload))
         now = time.monotonic()
@@ -90,10 +90,10 @@ class Errands:
                     self._call, task, dict(payload), _LONGEST, errand.wanted, errand.hear
                 )
             errand.asked = now
-            if not errand.value.done():
-                return Answer(False, share=errand.share)
-            # Handed over once: whoever asks later may ask about a world that has changed, and what lasts is cached.
-            del self._errands[key]
+            if errand.value.done() and errand.value.exception() is not None:
+                del self._errands[key]
+        if not errand.value.done():
+            return Answer(False, share=errand.share)
         return Answer(True, errand.value.result(), 1.0)
 
     def leave(self, task: str, payload: Mapping[str, Any]) -> None:
