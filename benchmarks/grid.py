@@ -18,7 +18,6 @@ from dashboard.settings import Settings
 from data.samples import View
 from data.sources import open_source
 from data.types import ExplanationRequest, ModelVersion
-from inference.catalogue import EXPLANATIONS
 from inference.engine import Engine, EngineConfig
 from inference.engine_files import EngineLock
 from inference.models import register
@@ -53,8 +52,10 @@ def run(folder: Path) -> Iterator[Figure]:
         with Engine(EngineConfig.of(services.workspace, settings)) as engine:
             for future in engine.warm_up():
                 future.result()
+            # The page's picker has asked before which methods suit the network; the others are not in its grid.
+            services.engine.call("explanation_choices", {"model": version.model, "version": version.version})
             opened = [_opened(services, version, row) for row in range(_IMAGES)]
-    count, cheap = len(EXPLANATIONS), len(opened[0].keys)
+    count, cheap = len(_orders(services, version, 0)), len(opened[0].keys)
     firsts, wholes = [one.first for one in opened], [one.cheap for one in opened]
     # The first image finds the methods themselves unused, as the first person after a start does.
     yield Figure(f"first maps of a grid of {count} methods, opened first of all", firsts[0], _PROMISED, _FIRST)

@@ -34,7 +34,7 @@ class Attention:
     def __call__(self, loaded: LoadedModel, question: Question, pulse: Pulse = unheard) -> Attribution:
         maps: list[np.ndarray] = []
         layers: tuple[str, ...] = ()
-        for images, _targets in batches(loaded, question, batch_size(loaded, graph=True)):
+        for images, _targets in batches(loaded, question, batch_size(loaded)):
             found = attend(loaded, images, self.name)
             layers = question.layers or found.names[-1:]
             grids = [token_grid(read_out(_layer(found, name).mean(1))) for name in layers]

@@ -31,7 +31,7 @@ class AttentionRollout:
 
     def __call__(self, loaded: LoadedModel, question: Question, pulse: Pulse = unheard) -> Attribution:
         maps: list[np.ndarray] = []
-        for images, _targets in batches(loaded, question, batch_size(loaded, graph=True)):
+        for images, _targets in batches(loaded, question, batch_size(loaded)):
             found = attend(loaded, images, self.name)
             identity = torch.eye(found.weights[0].shape[-1], device=images.device)
             flow = identity.expand(len(images), -1, -1)

@@ -31,7 +31,7 @@ def class_activation_map(
     Raises:
         InvalidInput: As `layer_features`.
     """
-    size, count = batch_size(loaded, graph=False), len(question.images)
+    size, count = batch_size(loaded), len(question.images)
     maps: list[np.ndarray] = []
     layers: list[str] = []
     for start in range(0, count, size):

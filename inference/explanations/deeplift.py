@@ -57,7 +57,7 @@ class DeepLift:
             errors.extend(((found.sum((1, 2, 3)) - rise).abs() / rise.abs().clamp_min(_TINY)).tolist())
             return found
 
-        maps = pixel_attribution(loaded, question, self.name, max(batch_size(loaded, graph=True) // 2, 1), attribute)
+        maps = pixel_attribution(loaded, question, self.name, max(batch_size(loaded) // 2, 1), attribute)
         return replace(maps, facts={"completeness_error": errors})
 
 

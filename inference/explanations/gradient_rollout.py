@@ -34,7 +34,7 @@ class GradientRollout:
 
     def __call__(self, loaded: LoadedModel, question: Question, pulse: Pulse = unheard) -> Attribution:
         maps: list[np.ndarray] = []
-        for images, targets in batches(loaded, question, batch_size(loaded, graph=True)):
+        for images, targets in batches(loaded, question, batch_size(loaded)):
             found = attend(loaded, images, self.name, graph=True)
             asked = found.logits.gather(1, targets[:, None]).sum()
             with gradients_allowed(self.name):

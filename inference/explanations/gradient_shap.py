@@ -42,7 +42,7 @@ class GradientShap:
 
     def __call__(self, loaded: LoadedModel, question: Question, pulse: Pulse = unheard) -> Attribution:
         network = Logits(loaded, self.name, len(question.images) * 3 * self.samples, pulse)
-        size = batch_size(loaded, graph=True)
+        size = batch_size(loaded)
         errors: list[float] = []
 
         def attribute(images: Tensor, targets: Tensor) -> Tensor:

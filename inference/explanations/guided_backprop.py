@@ -46,7 +46,7 @@ class GuidedBackprop:
                 raise InvalidInput(f"{self.name} {_NO_RELU}")
             return slopes
 
-        return pixel_attribution(loaded, question, self.name, batch_size(loaded, graph=True), attribute)
+        return pixel_attribution(loaded, question, self.name, batch_size(loaded), attribute)
 
 
 def _is_activation(module: nn.Module) -> bool:

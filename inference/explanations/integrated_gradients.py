@@ -36,7 +36,7 @@ class IntegratedGradients:
         return None
 
     def __call__(self, loaded: LoadedModel, question: Question, pulse: Pulse = unheard) -> Attribution:
-        size = batch_size(loaded, graph=True)
+        size = batch_size(loaded)
         passes = len(question.images) * (self.steps + _ENDS)
         network = captum.attr.IntegratedGradients(Logits(loaded, self.name, passes, pulse))
         errors: list[float] = []

@@ -42,7 +42,7 @@ class KernelShap:
 
     def __call__(self, loaded: LoadedModel, question: Question, pulse: Pulse = unheard) -> Attribution:
         network = Logits(loaded, self.name, len(question.images) * (self.samples + 2), pulse)
-        size = batch_size(loaded, graph=False)
+        size = batch_size(loaded)
 
         def attribute(images: Tensor, targets: Tensor) -> Tensor:
             places = torch.from_numpy(patches(images[0].float().cpu().numpy(), self.patches)).to(images.device)

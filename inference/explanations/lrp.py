@@ -47,7 +47,7 @@ class Lrp:
             rules = ActivationRules(self.name, dict.fromkeys(_THROUGH_ZERO, rule), pool=None, strict=True)
             return images * network.gradients(images, targets, rules)
 
-        return pixel_attribution(loaded, question, self.name, batch_size(loaded, graph=True), attribute)
+        return pixel_attribution(loaded, question, self.name, batch_size(loaded), attribute)
 
 
 def _share(given: Tensor, value: Tensor, gradient: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ class Occlusion:
                 (channels, *window),
                 (channels, *stride),
                 target=targets,
-                perturbations_per_eval=batch_size(loaded, graph=False),
+                perturbations_per_eval=batch_size(loaded),
             )
             return found[:, :1]  # a square covers all channels, which therefore have the same values
 

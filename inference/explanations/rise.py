@@ -39,7 +39,7 @@ class Rise:
 
     def __call__(self, loaded: LoadedModel, question: Question, pulse: Pulse = unheard) -> Attribution:
         network = Logits(loaded, self.name, len(question.images) * self.masks, pulse)
-        size = batch_size(loaded, graph=False)
+        size = batch_size(loaded)
 
         def attribute(images: Tensor, targets: Tensor) -> Tensor:
             generator = torch.Generator().manual_seed(self.seed)

@@ -31,6 +31,6 @@ class Saliency:
             loaded,
             question,
             self.name,
-            batch_size(loaded, graph=True),
+            batch_size(loaded),
             lambda images, targets: network.attribute(images.requires_grad_(), targets),
         )

@@ -46,8 +46,7 @@ class ScoreCam:
             network = Logits(loaded, self.name, passes, lambda done, share=share: pulse(min(share + done, 1.0)))  # type: ignore[misc]
             given = torch.from_numpy(alone.images).to(loaded.device)
             grids = [
-                _weighted(network, features.activations, given, targets[at], batch_size(loaded, graph=False))
-                for features in found
+                _weighted(network, features.activations, given, targets[at], batch_size(loaded)) for features in found
             ]
             maps.append(upsampled(grids, alone))
         return Attribution(np.concatenate(maps), ", ".join(layers))

@@ -36,7 +36,7 @@ class SmoothGrad:
 
     def __call__(self, loaded: LoadedModel, question: Question, pulse: Pulse = unheard) -> Attribution:
         network = Logits(loaded, self.name, len(question.images) * self.samples, pulse)
-        size = batch_size(loaded, graph=True)
+        size = batch_size(loaded)
 
         def attribute(images: Tensor, targets: Tensor) -> Tensor:
             image = images[0]

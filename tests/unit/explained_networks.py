@@ -1,7 +1,6 @@
 """Networks for the tests of explanation methods: small, with random weights, of the architectures that teams have."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import cache
 
 import numpy as np
@@ -9,40 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from data.types import ModelVersion, Preprocessing
 from inference.adapters.transformers import Logits
-from inference.layers import inspect_network
 from inference.models import LoadedModel
 from inference.vision import torchvision
+from tests.unit.networks_in_memory import in_memory
 
 import timm  # isort: skip  # only after torchvision's missing operators are declared
 from transformers import ViTConfig, ViTForImageClassification  # isort: skip
 
-__all__ = ["ARCHITECTURES", "Functional", "by_name", "image_batch", "in_memory"]
+__all__ = ["ARCHITECTURES", "Functional", "by_name", "image_batch"]
 
 _CLASSES = 5
-
-
-def in_memory(network: nn.Module, size: int, channels: int = 3) -> LoadedModel:
-    """The network as if it were a registered version."""
-    network = network.eval().requires_grad_(False)
-    layers = inspect_network(network, size, channels)
-    version = ModelVersion(
-        model="net",
-        version=1,
-        digest="0" * 64,
-        arch="",
-        classes=(),
-        outputs=layers.outputs,
-        parameters=layers.parameters,
-        preprocessing=Preprocessing(size, size, (0.0,) * channels, (1.0,) * channels),
-        embedding_dim=layers.embedding_dim,
-        embedding_layer=layers.embedding_layer,
-        explain_layer=layers.explain_layer,
-        parent=None,
-        created_at=datetime.now(UTC),
-    )
-    return LoadedModel(version, network, torch.device("cpu"))
 
 
 def image_batch(count: int, size: int, channels: int = 3) -> np.ndarray:

@@ -1,6 +1,5 @@
 from collections import OrderedDict
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -9,36 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from data.errors import InvalidInput
-from data.types import ModelVersion, Preprocessing
 from inference import catalogue
 from inference.explanations import METHODS, Attribution, Question
-from inference.layers import inspect_network
 from inference.models import LoadedModel
 from inference.vision import torchvision  # noqa: F401  before timm imports it by itself
+from tests.unit.networks_in_memory import in_memory
 
 import timm  # isort: skip
-
-
-def loaded(network: nn.Module, size: int = 16, channels: int = 3) -> LoadedModel:
-    network = network.eval().requires_grad_(False)
-    layers = inspect_network(network, size, channels)
-    preprocessing = Preprocessing(size, size, (0.0,) * channels, (1.0,) * channels)
-    version = ModelVersion(
-        model="net",
-        version=1,
-        digest="0" * 64,
-        arch="",
-        classes=(),
-        outputs=layers.outputs,
-        parameters=layers.parameters,
-        preprocessing=preprocessing,
-        embedding_dim=layers.embedding_dim,
-        embedding_layer=layers.embedding_layer,
-        explain_layer=layers.explain_layer,
-        parent=None,
-        created_at=datetime.now(UTC),
-    )
-    return LoadedModel(version, network, torch.device("cpu"))
 
 
 def trunk_and_head(inplace: bool) -> nn.Module:
@@ -86,7 +62,7 @@ def noise(size: int = 16, channels: int = 3) -> np.ndarray:
 @pytest.mark.parametrize("inplace", [False, True])
 @pytest.mark.parametrize("target", range(4))
 def test_the_map_is_that_of_the_full_gradient(inplace: bool, target: int) -> None:
-    model = loaded(trunk_and_head(inplace))
+    model = in_memory(trunk_and_head(inplace))
     assert model.version.explain_layer == "last"
     found = gradcam(model, noise(), target)
     assert found.values.shape == (16, 16)
@@ -103,7 +79,7 @@ def test_a_map_computed_by_hand() -> None:
         head.weight.copy_(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
     network = nn.Sequential(conv, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
     image = np.array([[[1, -3], [0, 2]]], dtype=np.float32)
-    model = loaded(network, 2, 1)
+    model = in_memory(network, 2, 1)
     # Logit 0 is 2 · mean(x), so each cell's weight is 2 / 4; logit 1 is 4 · mean(-x).
     assert np.allclose(gradcam(model, image, 0).values, [[0.5, 0.0], [0.0, 1.0]])
     assert np.allclose(gradcam(model, image, 1).values, [[0.0, 3.0], [0.0, 0.0]])
@@ -123,7 +99,7 @@ def test_maps_of_transformers_are_those_computed_step_by_step(name: str, layer: 
     size = 112 if swin else 64
     depth = {"depths": (1, 1, 1, 1)} if swin else {"depth": 2}
     network = timm.create_model(name, num_classes=4, img_size=size, **depth)
-    model = loaded(network, size)
+    model = in_memory(network, size)
     assert model.version.explain_layer == layer
     found = gradcam(model, noise(size), 2).values
     # Equations 1 and 2 on the patches alone, each in the place that its number says.
@@ -144,7 +120,7 @@ def test_maps_of_transformers_are_those_computed_step_by_step(name: str, layer: 
 
 
 def test_nothing_is_left_behind() -> None:
-    model = loaded(trunk_and_head(inplace=True))
+    model = in_memory(trunk_and_head(inplace=True))
     gradcam(model, noise(), 0)
     with pytest.raises(IndexError):
         gradcam(model, noise(), 99)
@@ -158,7 +134,7 @@ def test_nothing_is_left_behind() -> None:
 
 def test_gradient_mode_stays_off_for_a_caller_who_switched_it_off() -> None:
     with torch.no_grad():
-        gradcam(loaded(trunk_and_head(inplace=True)), noise(), 0)
+        gradcam(in_memory(trunk_and_head(inplace=True)), noise(), 0)
         assert not torch.is_grad_enabled()
 
 
@@ -178,9 +154,9 @@ class Detour(nn.Module):
 
 def test_networks_for_which_it_has_no_meaning_are_refused() -> None:
     with pytest.raises(InvalidInput, match=r"needs a layer with a grid of features; net@1 has none"):
-        gradcam(loaded(nn.Sequential(nn.Flatten(), nn.Linear(48, 2)), 4), noise(4), 0)
+        gradcam(in_memory(nn.Sequential(nn.Flatten(), nn.Linear(48, 2)), 4), noise(4), 0)
     with pytest.raises(InvalidInput, match="do not depend"):
-        gradcam(loaded(Detour()), noise(), 0)
+        gradcam(in_memory(Detour()), noise(), 0)
 
 
 def test_people_are_offered_exactly_the_methods_there_are() -> None:

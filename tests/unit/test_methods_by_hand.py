@@ -14,7 +14,8 @@ from inference.explanations.attention import attention_from
 from inference.explanations.kernel_shap import _coalitions, patches, shapley_values
 from inference.explanations.rise import Rise
 from inference.explanations.tokens import attend
-from tests.unit.explained_networks import by_name, image_batch, in_memory
+from tests.unit.explained_networks import by_name, image_batch
+from tests.unit.networks_in_memory import in_memory
 
 import timm  # isort: skip
 

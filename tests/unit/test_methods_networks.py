@@ -19,7 +19,8 @@ from inference.explanations.occlusion import Occlusion
 from inference.explanations.rise import Rise
 from inference.explanations.smoothgrad import SmoothGrad
 from inference.models import LoadedModel
-from tests.unit.explained_networks import Functional, by_name, image_batch, in_memory
+from tests.unit.explained_networks import Functional, by_name, image_batch
+from tests.unit.networks_in_memory import in_memory
 
 QUICK: tuple[ExplanationMethod, ...] = (
     IntegratedGradients(steps=3),

@@ -25,7 +25,8 @@ from inference.explanations.smoothgrad import SmoothGrad
 from inference.grids import feature_grid
 from inference.models import LoadedModel
 from inference.vision import torchvision
-from tests.unit.explained_networks import ARCHITECTURES, by_name, image_batch, in_memory
+from tests.unit.explained_networks import ARCHITECTURES, by_name, image_batch
+from tests.unit.networks_in_memory import in_memory
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of the libraries that it brings along

@@ -24,14 +24,14 @@ from inference.explanations.evidence.service import judge
 from inference.explanations.evidence.similarity import rank_correlation
 from inference.explanations.evidence.trust import trust_score
 from inference.models import LoadedModel
-from tests.unit.networks_by_hand import LooksAtCorner, loaded_by_hand
+from tests.unit.networks_in_memory import LooksAtCorner, in_memory
 
 SIDE, CORNER = 32, 10
 
 
 @pytest.fixture
 def model() -> LoadedModel:
-    return loaded_by_hand(LooksAtCorner(CORNER, 1.5), SIDE, 1)
+    return in_memory(LooksAtCorner(CORNER, 1.5), SIDE, 1)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_areas_are_those_of_the_trapezoids() -> None:
 
 
 def test_curves_are_those_computed_by_hand() -> None:
-    model = loaded_by_hand(LooksAtCorner(SIDE, 2.0), SIDE, 1)
+    model = in_memory(LooksAtCorner(SIDE, 2.0), SIDE, 1)
     image = np.full((1, SIDE, SIDE), 0.75, dtype=np.float32)
     curves = faithfulness(model, image, np.ones((SIDE, SIDE), dtype=np.float32), 0)
     # Hiding changes nothing in an image of one colour: the odds are exp(0.75 · 2) against exp(-0.75 · 2).
@@ -147,7 +147,7 @@ def test_sanity_tells_an_edge_detector_from_a_map_of_the_network(image: np.ndarr
         nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(),
         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2),
     )  # fmt: skip
-    model = loaded_by_hand(network, SIDE, 1)
+    model = in_memory(network, SIDE, 1)
     before = {name: value.clone() for name, value in network.state_dict().items()}
 
     def gradcam(other: LoadedModel) -> np.ndarray:
@@ -170,7 +170,7 @@ def test_sanity_tells_an_edge_detector_from_a_map_of_the_network(image: np.ndarr
 
 
 def test_sanity_has_no_answer_for_an_empty_map_or_a_network_that_learns_nothing(image: np.ndarray) -> None:
-    model = loaded_by_hand(LooksAtCorner(CORNER, 1.0), SIDE, 1)
+    model = in_memory(LooksAtCorner(CORNER, 1.0), SIDE, 1)
     assert sanity(lambda _other: edges(image), model, np.zeros((SIDE, SIDE))) is None
     fixed = replace(model, module=nn.Identity())
     assert unlearnt(fixed) is None

@@ -1,4 +1,4 @@
-"""Tiny networks with known weights, as loaded versions."""
+"""Networks as loaded versions that nobody registered, and one with known weights."""
 
 from datetime import UTC, datetime
 
@@ -9,10 +9,10 @@ from data.types import ModelVersion, Preprocessing
 from inference.layers import inspect_network
 from inference.models import LoadedModel
 
-__all__ = ["LooksAtCorner", "loaded_by_hand"]
+__all__ = ["LooksAtCorner", "in_memory"]
 
 
-def loaded_by_hand(network: nn.Module, size: int, channels: int) -> LoadedModel:
+def in_memory(network: nn.Module, size: int = 16, channels: int = 3) -> LoadedModel:
     """The network as if it had been registered as `net@1`."""
     network = network.eval().requires_grad_(False)
     layers = inspect_network(network, size, channels)
