@@ -64,7 +64,10 @@ def test_a_map_is_chosen_looked_at_in_other_ways_and_taken_home(visit: Visit) ->
     expect(reading).to_contain_text("at column 5, row 3")
     expect(page.locator("h1")).to_have_text(page.locator("h1").inner_text())
 
-    # The threshold hides, other views draw otherwise; nothing of it asks the server.
+    # The threshold hides, other views draw otherwise; nothing of it asks the server, once all has come.
+    expect(page.locator("#sample-b .map-low")).to_contain_text("−")
+    expect(page.locator(".difference-box canvas")).to_have_attribute("data-drawn", "true")
+    expect(page.locator(".trust-score")).to_have_count(2)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(f"{request.url} {request.post_data or ''}"))
     before = picture(first)
