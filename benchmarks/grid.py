@@ -15,9 +15,10 @@ from callbacks.services import Services
 from dashboard.app import create_app
 from dashboard.services import build_services
 from dashboard.settings import Settings
+from data.explanations import ExplanationRequest
 from data.samples import View
 from data.sources import open_source
-from data.types import ExplanationRequest, ModelVersion
+from data.types import ModelVersion
 from inference.engine import Engine, EngineConfig
 from inference.engine_files import EngineLock
 from inference.models import register

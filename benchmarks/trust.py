@@ -20,7 +20,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.measure import Figure
 from benchmarks.shapes_truth import Case, Pictures, cases, oracle, points_right, trained
-from data.types import ExplanationRequest
+from data.explanations import ExplanationRequest
 from inference.calibration import CALIBRATION
 from inference.explanations.evidence.examining import Parts, Subject, examine
 from inference.explanations.evidence.pictures import centre_blob, edges

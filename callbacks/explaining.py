@@ -11,8 +11,9 @@ from dash.development.base_component import Component
 from callbacks.context import PageContext, one, resolve
 from callbacks.services import Services
 from data.errors import EngineUnavailable, InvalidInput, VitrineError
+from data.explanations import Explanation, ExplanationChoices, ExplanationRequest
 from data.text import gettext as _
-from data.types import Explanation, ExplanationChoices, ExplanationRequest, ModelVersion, Run, Sample
+from data.types import ModelVersion, Run, Sample
 from inference.catalogue import (
     EXPLANATIONS,
     FAMILIES,

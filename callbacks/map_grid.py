@@ -13,8 +13,9 @@ from dash import Dash, Input, Output, State, ctx, no_update
 from callbacks.explaining import as_explanation, pass_ticks
 from callbacks.services import Services
 from data.errors import EngineUnavailable, InvalidInput, VitrineError
+from data.explanations import Explanation, ExplanationRequest
 from data.text import gettext as _
-from data.types import Explanation, ExplanationRequest, ModelVersion
+from data.types import ModelVersion
 from data.workspace import content_key
 from inference.catalogue import EXPLANATIONS, FAMILIES, cached_choices, cached_explanation
 from layouts.parts import empty_state

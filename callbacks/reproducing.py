@@ -8,8 +8,8 @@ from typing import Any
 from callbacks.context import one, resolve
 from callbacks.services import Services
 from data.errors import InvalidInput, NotFound
+from data.explanations import Explanation, ExplanationRequest
 from data.samples import View
-from data.types import Explanation, ExplanationRequest
 from inference.catalogue import cached_explanation, explanation_key
 
 __all__ = ["command", "recipe"]

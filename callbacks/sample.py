@@ -28,10 +28,11 @@ from callbacks.metadata import sample_metadata
 from callbacks.services import Services
 from callbacks.shell import write_address
 from data.errors import EngineUnavailable, InvalidInput, NotFound, VitrineError
+from data.explanations import ExplanationRequest
 from data.samples import Row
 from data.selections import Selection
 from data.text import gettext as _
-from data.types import ExplanationRequest, Run
+from data.types import Run
 from inference.catalogue import explanation_key
 from layouts import ids
 from layouts.explained import PanelIds, probability_bars, problem, verdict

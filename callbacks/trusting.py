@@ -8,7 +8,8 @@ from dash.development.base_component import Component
 
 from callbacks.services import Services
 from data.errors import InvalidInput, VitrineError
-from data.types import Trust, parse_model_reference
+from data.explanations import Trust
+from data.types import parse_model_reference
 from inference.calibration import CALIBRATION
 from inference.catalogue import cached_trust
 from layouts import ids

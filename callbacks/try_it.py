@@ -26,9 +26,10 @@ from callbacks.map_grid import Order, method_orders, register_grid
 from callbacks.services import Services
 from callbacks.shell import write_address
 from data.errors import InvalidInput, VitrineError
+from data.explanations import ExplanationRequest
 from data.samples import View
 from data.text import gettext as _
-from data.types import ExplanationRequest, ModelVersion
+from data.types import ModelVersion
 from inference.catalogue import explanation_key
 from inference.preprocessing import to_input_image
 from layouts import ids

@@ -64,7 +64,7 @@ def register(app: Dash, services: Services) -> None:
         if subject is None:
             return (no_update,) * 3
         units = _units(subject)
-        return _head(subject, units), _dossier(services, subject, units), subject.run is None
+        return _head(subject, units), _dossier(services, subject, units), subject.run is None or subject.unit is None
 
     @app.callback(
         Output(ids.INSIDE_EVIDENCE, "children"),

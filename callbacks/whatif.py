@@ -16,9 +16,10 @@ from callbacks.context import PageContext, one, resolve, spread
 from callbacks.explaining import request_of
 from callbacks.services import Services
 from data.errors import InvalidInput, VitrineError
+from data.explanations import ExplanationRequest
 from data.samples import View
 from data.text import gettext as _
-from data.types import ExplanationRequest, ModelVersion
+from data.types import ModelVersion
 from inference.catalogue import COUNTERFACTUAL_CACHE, cached_explanation, explanation_key
 from inference.class_names import class_names
 from layouts import ids

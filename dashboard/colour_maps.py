@@ -40,8 +40,8 @@ def overlay(
 
     Args:
         values: (H, W), any range.
-        scale: The magnitude that gets the full colour; None takes the map's own, see `full_scale`. The least one of an
-            unsigned map gets none.
+        scale: The magnitude that gets the full colour, zero getting none; None takes the map's own, see `full_scale`,
+            and gives none to the least magnitude of an unsigned map.
         colours: One of `SEQUENTIAL`, for the magnitude.
         signed: Whether to tell negative from positive values, by the diverging scale with zero in its middle.
 
@@ -51,7 +51,7 @@ def overlay(
     finite = np.nan_to_num(np.asarray(values, dtype=np.float32))
     shown = finite if signed else np.abs(finite)
     # What all pixels have in common tells none from another: RISE gives each its share of the mean prediction.
-    low = 0.0 if signed else float(shown.min())
+    low = 0.0 if signed or scale is not None else float(shown.min())
     full = full_scale(finite) if scale is None else scale
     full = full if full > low else float(shown.max())
     level = np.clip((shown - low) / (full - low), -1.0, 1.0) if full > low else np.zeros_like(shown)

@@ -10,21 +10,18 @@ import numpy as np
 import numpy.typing as npt
 from flask import Blueprint, Response, abort, request
 from PIL import Image
-from plotly.colors import hex_to_rgb
 
 from callbacks.services import Services
 from dashboard.colour_maps import overlay
 from inference.explained import MEAN_IMAGE_CACHE
 from inference.reasons import REASON_CACHE
 
-__all__ = ["blueprint", "difference_overlay"]
+__all__ = ["blueprint"]
 
 _FOR_EVER = "private, max-age=31536000, immutable"
 _KEY = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
 _SIDE = 256  # pixels; drawn smoothly, for a grid's cells are no edges of anything
 _GONE = "This is not in the cache any more; load the page again\n"
-# Blue where there is less, orange where there is more: apart for every kind of colour vision.
-_LESS, _MORE = (np.array(hex_to_rgb(colour)) for colour in ("#2b7bba", "#e8660c"))
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -39,9 +36,8 @@ def blueprint(services: Services) -> Blueprint:
             abort(404)
         scale = float(np.abs(grids[[place, together]]).max())
         smooth = np.asarray(Image.fromarray(grids[place]).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC))
-        if request.args.get("signed"):
-            return _png(difference_overlay(smooth, scale))
-        return _png(overlay(np.clip(smooth, 0, None), scale or None))
+        signed = bool(request.args.get("signed"))
+        return _png(overlay(smooth if signed else np.clip(smooth, 0, None), scale or None, signed=signed))
 
     @pictures.get("/mean/<key>.png")
     def mean(key: str) -> Response:
@@ -51,22 +47,6 @@ def blueprint(services: Services) -> Blueprint:
         return _answer(path.read_bytes())
 
     return pictures
-
-
-def difference_overlay(values: npt.NDArray[np.float32], scale: float) -> Image.Image:
-    """A signed grid as a picture to lay over an image: blue where it is negative, orange where it is positive.
-
-    Args:
-        values: (H, W).
-        scale: The magnitude that gets the full colour.
-
-    Returns:
-        RGBA of size (W, H).
-    """
-    level = np.clip(values / scale, -1, 1) if scale > 0 else np.zeros_like(values)
-    colours = np.where(level[..., None] < 0, _LESS, _MORE).astype(np.uint8)
-    alpha = np.rint(np.abs(level) ** 0.75 * 255).astype(np.uint8)
-    return Image.fromarray(np.dstack([colours, alpha]), "RGBA")
 
 
 def _grids(services: Services, key: str) -> npt.NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """How often the trust score was right, measured by `python -m benchmarks.trust`; see docs/trust.md. Without torch."""
 
-from data.types import Calibration
+from data.explanations import Calibration
 
 __all__ = ["CALIBRATION"]
 

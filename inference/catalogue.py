@@ -6,15 +6,8 @@ from dataclasses import asdict
 
 from data.cache import FileCache
 from data.errors import InvalidInput
-from data.types import (
-    Architecture,
-    Explanation,
-    ExplanationChoices,
-    ExplanationRequest,
-    LayerSummary,
-    ModelVersion,
-    Trust,
-)
+from data.explanations import Explanation, ExplanationChoices, ExplanationRequest, Trust
+from data.types import Architecture, LayerSummary, ModelVersion
 from data.workspace import content_key
 from inference.methods import EXPLANATIONS, FAMILIES, PROJECTIONS, Method
 

@@ -7,6 +7,7 @@ call goes on with the next engine as long as its time lasts.
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -121,6 +122,8 @@ class EngineClient:
                         return outcome.unwrap()
                     if not is_connection_lost(error):
                         raise as_vitrine_error(task, error)
+            except CancelledError:
+                pass  # the engine went away with the value; the next one does the task anew
             except (TimeoutError, OSError) as error:
                 if time.monotonic() >= deadline:
                     raise EngineUnavailable(_late(task, timeout)) from error

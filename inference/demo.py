@@ -10,13 +10,15 @@ __all__ = ["current_step", "submit_demo"]
 
 _PROJECTIONS = ("pca", "umap")
 _EXPLANATION = "gradcam"
+_INSPECTED = "block3"  # the last layer with places of both networks, at which Inside begins
 
 
 def submit_demo(jobs: JobStore, owner: str) -> list[Job]:
     """Queues every step of the demo that is neither done nor under way.
 
     The digits come with two versions, the second trained longer; the shapes with one, which has learned a shortcut. All
-    samples are explained under each, so that shared reasons are seen at once.
+    samples are explained under each, and the last layer with places inspected, so that Reasons and Inside begin with
+    pictures.
 
     Returns:
         The jobs of all steps, in order, those that are done already among them.
@@ -57,6 +59,7 @@ def _applied(dataset: str, version: int) -> Iterator[tuple[str, str, Mapping[str
     run = {"dataset": dataset, "model": f"{dataset}-cnn@{version}"}
     yield f"index {dataset} {version}", "index", run, f"train {dataset} {version}"
     yield f"explain {dataset} {version}", "explain", {**run, "method": _EXPLANATION}, f"index {dataset} {version}"
+    yield f"inspect {dataset} {version}", "inspect", {**run, "layer": _INSPECTED}, f"index {dataset} {version}"
     for method in _PROJECTIONS:
         wanted = {**run, "method": method, "parameters": {}}
         yield f"project {method} {dataset} {version}", "project", wanted, f"index {dataset} {version}"

@@ -6,9 +6,9 @@ from typing import Any
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from data.explanations import Calibration, Explanation, Trust
 from data.text import gettext as _
 from data.text import lazy
-from data.types import Calibration, Explanation, Trust
 from layouts import ids
 from layouts.figures.trust import curve_picture
 from layouts.parts import help_text, icon, number

@@ -14,8 +14,8 @@ from dashboard.cli.terminal import terminal_of
 from dashboard.colour_maps import overlay
 from data.cache import FileCache
 from data.errors import InvalidInput, WorkspaceDamaged
+from data.explanations import ExplanationRequest, Trust
 from data.samples import View
-from data.types import ExplanationRequest, Trust
 from inference.catalogue import EXPLANATION_CACHE, EXPLANATIONS, cached_explanation
 from inference.engine import EngineConfig
 from inference.tasks import run_interactive

@@ -8,9 +8,9 @@ import typer
 
 from dashboard.cli.runs import DatasetArgument, ModelArgument
 from dashboard.cli.terminal import terminal_of
+from data.explanations import Trust
 from data.maps import read_map
 from data.samples import View
-from data.types import Trust
 from inference.catalogue import MAP_CACHE
 from inference.engine import EngineConfig
 from inference.tasks import run_interactive

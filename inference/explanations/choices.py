@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from data.errors import InvalidInput
-from data.types import ExplanationChoices
+from data.explanations import ExplanationChoices
 from inference.catalogue import EXPLANATIONS
 from inference.explanations import METHODS, ExplanationMethod, Question
 from inference.explanations.tokens import attend

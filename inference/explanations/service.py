@@ -11,8 +11,9 @@ import numpy as np
 
 from data.cache import FileCache
 from data.errors import InvalidInput
+from data.explanations import Explanation, ExplanationRequest
 from data.images import decode
-from data.types import Explanation, ExplanationRequest, ModelVersion
+from data.types import ModelVersion
 from data.workspace import Workspace
 from inference.catalogue import (
     EXPLANATION_CACHE,

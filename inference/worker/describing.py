@@ -33,7 +33,7 @@ def architecture(context: WorkerContext, payload: Mapping[str, Any]) -> int:
 
 
 def explanation_choices(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """What can be chosen when a version is explained: the fields of `data.types.ExplanationChoices`.
+    """What can be chosen when a version is explained: the fields of `data.explanations.ExplanationChoices`.
 
     They are kept in the cache, see `catalogue.cached_choices`. Payload: model, version.
 

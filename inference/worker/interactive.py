@@ -5,9 +5,9 @@ from dataclasses import asdict
 from typing import Any
 
 from data.errors import InvalidInput, NotFound, VitrineError
+from data.explanations import ExplanationRequest
 from data.images import decode
 from data.samples import View
-from data.types import ExplanationRequest
 from inference.class_names import class_names
 from inference.explanations.attention import attention_from
 from inference.explanations.service import explain as explain_image
@@ -26,9 +26,9 @@ _WARM_MODELS = 4
 
 
 def explain(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Explains a sample; returns the fields of `data.types.Explanation`.
+    """Explains a sample; returns the fields of `data.explanations.Explanation`.
 
-    Payload: dataset, row, model, version, and the fields of `data.types.ExplanationRequest`.
+    Payload: dataset, row, model, version, and the fields of `data.explanations.ExplanationRequest`.
 
     Raises:
         InvalidInput: The method, a class or a layer is unknown, or the method cannot work on this network.
@@ -54,7 +54,7 @@ def predict_image(context: WorkerContext, payload: Mapping[str, Any]) -> dict[st
     """Predicts an uploaded image and explains the prediction.
 
     Payload: upload (digest of the PNG in the cache), model, version, dataset (for the names of the classes, may be
-    None), and the fields of `data.types.ExplanationRequest`.
+    None), and the fields of `data.explanations.ExplanationRequest`.
 
     Returns:
         {"probabilities": [[class, probability], …] of the five most probable, in order, "explanation": {…} or None,

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from data.errors import InvalidInput, NotFound, WorkspaceDamaged
+from data.explanations import ExplanationRequest
 from data.images import decode
 from data.samples import View
-from data.types import ExplanationRequest, ModelVersion
+from data.types import ModelVersion
 from data.workspace import content_key
 from inference.catalogue import EXPLANATION_CACHE, MAP_CACHE
 from inference.class_names import class_names
@@ -28,10 +29,10 @@ _UPLOADS = "uploads"
 
 
 def judge(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Judges the explanation of a sample or of an upload; returns the fields of `data.types.Trust`.
+    """Judges the explanation of a sample or of an upload; returns the fields of `data.explanations.Trust`.
 
-    Payload: dataset and row, or upload; model, version, the fields of `data.types.ExplanationRequest`, and whether
-    everything is wanted, whatever it costs, as `thorough`.
+    Payload: dataset and row, or upload; model, version, the fields of `data.explanations.ExplanationRequest`, and
+    whether everything is wanted, whatever it costs, as `thorough`.
 
     Raises:
         InvalidInput: The method, a class or a layer is unknown, or the method cannot work on this network.
@@ -70,7 +71,7 @@ def judge_map(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, A
     SHA-256 of the `.npy` in the cache).
 
     Returns:
-        {"target", "prediction", "confidence", "trust": the fields of `data.types.Trust`}
+        {"target", "prediction", "confidence", "trust": the fields of `data.explanations.Trust`}
 
     Raises:
         InvalidInput: The class is unknown, or the map has not the size of the network's input.

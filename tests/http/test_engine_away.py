@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from data.explanations import Explanation, ExplanationRequest
 from data.samples import View
-from data.types import Explanation, ExplanationRequest, JobState
+from data.types import JobState
 from inference.catalogue import EXPLANATION_CACHE, explanation_key
 from inference.client import EngineClient
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from data.explanations import Explanation, ExplanationRequest
 from data.samples import View
-from data.types import Explanation, ExplanationRequest
 from inference.catalogue import EXPLANATION_CACHE, explanation_key
 from inference.errands import Answer
 

@@ -12,7 +12,7 @@ from callbacks.uploads import MAX_SIDE
 from dashboard.app import create_app
 from dashboard.settings import Settings
 from data.errors import EngineUnavailable
-from data.types import Explanation
+from data.explanations import Explanation
 
 HERE = {"dataset": "garden", "model": "net@2"}
 

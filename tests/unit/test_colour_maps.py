@@ -27,6 +27,8 @@ def test_what_all_pixels_have_in_common_is_not_shown() -> None:
     assert np.array_equal(np.asarray(overlay(values + 10)), np.asarray(overlay(values)))
     assert np.asarray(overlay(values + 10, signed=True))[..., 3].min() > 200
     assert not np.asarray(overlay(np.full((2, 2), 3, np.float32)))[..., 3].any()
+    # Pictures on a scale that is given can be held against each other, and against nothing.
+    assert np.asarray(overlay(values + 10, scale=14.0))[..., 3].min() > 200
 
 
 def test_an_unsigned_map_shows_magnitudes() -> None:

@@ -1,7 +1,7 @@
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from data.workspace import Workspace
 from inference.client import EngineClient, _Connection
 from inference.engine_files import EngineAddress
 from inference.task_errors import as_vitrine_error
+from inference.tasks import Outcome
 from tests.serving import until
 
 
@@ -72,6 +73,35 @@ def test_the_last_caller_to_give_a_task_up_drops_it(tmp_path: Path, monkeypatch:
     assert flying.released.is_set()
     assert (flying.submitted, connection.flights) == (1, {})
     client.tickets.give_up("bo")  # after its end there is nothing to leave
+
+
+class Landed(Flying):
+    """A task that ended, whose value is lost with the engine the first time it is fetched."""
+
+    key = "explain-1"
+
+    def add_done_callback(self, act: object) -> None:
+        assert callable(act)
+        act(self)
+
+    def exception(self, timeout: float) -> None:
+        assert timeout > 0
+
+    def result(self, timeout: float) -> Outcome:
+        assert timeout > 0
+        if self.submitted == 1:
+            raise CancelledError("scheduler-connection-lost")
+        return Outcome("a map")
+
+
+def test_a_value_that_is_lost_with_the_engine_is_computed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, landed = EngineClient(Workspace.create(tmp_path)), Landed()
+    connection = _Connection(EngineAddress("tls://127.0.0.1:9", "sqlite:///x.db", 1, "certificate", "key"), landed)
+    monkeypatch.setattr(client, "_connected", lambda _deadline: connection)
+    assert client.call("explain", {}) == "a map"
+    assert (landed.submitted, connection.flights) == (2, {})
 
 
 def test_an_error_on_purpose_stays_what_it_is() -> None:

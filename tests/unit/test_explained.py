@@ -6,7 +6,7 @@ import pytest
 
 from callbacks.explaining import as_explanation, failed, method_of, method_options, top_classes
 from data.errors import EngineUnavailable, InvalidInput, TaskFailed
-from data.types import Explanation
+from data.explanations import Explanation
 from layouts.explained import probability_bars
 from layouts.judging import QUICK_KEYS, class_buttons, quick_keys
 from layouts.mapping import DEFAULT, target_options

@@ -13,12 +13,13 @@ from data.cross import cross
 from data.database import Database
 from data.datasets import DatasetStore
 from data.errors import InvalidInput, JobCancelled, WorkspaceDamaged
+from data.explanations import ExplanationRequest
 from data.feedback import FeedbackLog
 from data.models import ModelStore
 from data.runs import RunStore
 from data.samples import SampleTables, View
 from data.sources import open_source
-from data.types import Dataset, ExplanationRequest, ModelVersion
+from data.types import Dataset, ModelVersion
 from data.workspace import Workspace
 from inference import index, models
 from inference.catalogue import EXPLANATION_CACHE, cached_explanation, explanation_key

@@ -11,7 +11,7 @@ import pytest
 from callbacks.map_grid import Memory, Order, gather
 from data.cache import FileCache
 from data.errors import EngineUnavailable, InvalidInput
-from data.types import Explanation
+from data.explanations import Explanation
 from inference.errands import Answer
 from layouts.tiles import Tile
 

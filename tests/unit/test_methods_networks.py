@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from data.errors import Cancelled, InvalidInput
-from data.types import ExplanationChoices
+from data.explanations import ExplanationChoices
 from inference.catalogue import EXPLANATIONS, FAMILIES
 from inference.explanations import METHODS, Attribution, ExplanationMethod, Question
 from inference.explanations.choices import choices

@@ -9,7 +9,7 @@ from PIL import Image
 
 from callbacks.services import Services
 from data.errors import InvalidInput, NotFound
-from data.types import ExplanationChoices
+from data.explanations import ExplanationChoices
 from inference.catalogue import cached_choices
 from inference.models import register
 from inference.tasks import TASKS, Place, WorkerContext, open_context

@@ -10,8 +10,8 @@ from torch import nn
 
 from data.cache import FileCache
 from data.errors import Cancelled, InvalidInput
+from data.explanations import ExplanationRequest, Trust
 from data.maps import read_map
-from data.types import ExplanationRequest, Trust
 from inference.calibration import CALIBRATION
 from inference.catalogue import cached_trust
 from inference.explanations import METHODS, Question

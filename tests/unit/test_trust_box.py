@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from plotly.utils import PlotlyJSONEncoder
 
-from data.types import Explanation, Trust
+from data.explanations import Explanation, Trust
 from inference.calibration import CALIBRATION
 from layouts.figures.trust import curve_picture
 from layouts.trust import evidence, finding, judged, judging

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from data.errors import InvalidInput
-from data.types import ExplanationRequest
+from data.explanations import ExplanationRequest
 from inference.explanations import METHODS
 from inference.explanations.evidence.similarity import rank_correlation
 from inference.explanations.service import attribute

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from data.cache import FileCache
-from data.types import ExplanationRequest, Trust
+from data.explanations import ExplanationRequest, Trust
 from inference.catalogue import EXPLANATIONS, TRUST_CACHE, cached_trust, trust_key
 from inference.explanations.evidence.examining import Subject, examine
 from inference.explanations.evidence.trust import trust_score
