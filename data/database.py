@@ -15,7 +15,7 @@ from data.errors import InvalidInput, WorkspaceDamaged
 
 __all__ = ["REVISION", "Database"]
 
-REVISION = "0002"
+REVISION = "0003"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 

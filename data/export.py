@@ -2,8 +2,8 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, fields
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.errors import InvalidInput
+from data.masks import Region
 from data.types import FeedbackEvent
 
 __all__ = ["FORMATS", "export_feedback", "write_feedback"]
@@ -36,6 +37,9 @@ _SCHEMA = pa.schema(
         ("shown_prediction", pa.string()),
         ("undoes", pa.int64()),
         ("undone", pa.bool_()),
+        ("choice", pa.string()),
+        ("regions", pa.string()),
+        ("shown_explanation", pa.string()),
     ]
 )
 
@@ -87,7 +91,7 @@ def _csv_lines(events: Iterable[FeedbackEvent]) -> Iterator[str]:
     writer = csv.writer(_Echo(), lineterminator="\n")
     yield writer.writerow(_COLUMNS)
     for event in events:
-        yield writer.writerow([_inert(value) for value in _plain(event).values()])
+        yield writer.writerow([_inert(_flat(value)) for value in _plain(event).values()])
 
 
 def _inert(value: object) -> object:
@@ -100,13 +104,26 @@ def _write_parquet(events: Iterable[FeedbackEvent], stream: IO[bytes]) -> int:
     with pq.ParquetWriter(stream, _SCHEMA, compression="zstd") as writer:
         iterator = iter(events)
         while batch := list(islice(iterator, 4096)):
-            columns = [[getattr(event, name) for event in batch] for name in _COLUMNS]
+            columns = [[_flat(getattr(event, name)) for event in batch] for name in _COLUMNS]
             arrays = [pa.array(column, field.type) for column, field in zip(columns, _SCHEMA, strict=True)]
             writer.write_batch(pa.record_batch(arrays, schema=_SCHEMA))
             count += len(batch)
     return count
 
 
+def _flat(value: object) -> object:
+    """A cell of a table: what has parts of its own is written as JSON, and nothing where it has none."""
+    if isinstance(value, tuple | list | Mapping):
+        return json.dumps(_nested(value), ensure_ascii=False) if value else None
+    return value
+
+
+def _nested(value: object) -> object:
+    if isinstance(value, tuple | list):
+        return [_nested(part) for part in value]
+    return {"role": value.role.value, **asdict(value.mask)} if isinstance(value, Region) else value
+
+
 def _plain(event: FeedbackEvent) -> dict[str, object]:
     values = ((name, getattr(event, name)) for name in _COLUMNS)
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values}
+    return {name: value.isoformat() if isinstance(value, datetime) else _nested(value) for name, value in values}

@@ -1,13 +1,14 @@
 """Feedback: an append-only log of what people said about samples; what stands now is derived from it.
 
 Nothing is ever changed or removed. Taking something back is one more event, of kind `undo`, that names the event it
-takes back. What stands on a sample is its newest confirm, relabel or flag that nobody took back; comments add to it
-and stand only where nothing else does.
+takes back. What stands on a sample is its newest confirm, relabel or flag that nobody took back; verdicts on its
+explanation, tags and comments add to it and stand only where nothing else does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
@@ -15,14 +16,18 @@ from sqlalchemy.orm import aliased
 
 from data.database import Database
 from data.errors import InvalidInput, NotFound
+from data.masks import Mask, Region, Role
 from data.schema import FeedbackRow
-from data.types import FeedbackEvent, FeedbackKind
+from data.types import FeedbackEvent, FeedbackKind, FlagReason, Verdict
 
-__all__ = ["MAX_COMMENT", "FeedbackLog", "FeedbackQuery", "Standing"]
+__all__ = ["MAX_COMMENT", "MAX_TAG", "FeedbackLog", "FeedbackQuery", "Standing"]
 
 MAX_COMMENT = 2000
 MAX_LABEL = 500
+MAX_TAG = 64
 _BATCH = 1000
+_WITH_CHOICE = frozenset({FeedbackKind.FLAG, FeedbackKind.VERDICT, FeedbackKind.TAG})
+_BESIDE = frozenset({FeedbackKind.COMMENT, FeedbackKind.TAG, FeedbackKind.VERDICT})  # what a judgement stands above
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +79,15 @@ class FeedbackLog:
         comment: str = "",
         shown_label: str | None = None,
         shown_prediction: str | None = None,
+        choice: str | None = None,
+        regions: Sequence[Region] = (),
+        shown_explanation: Mapping[str, Any] | None = None,
     ) -> FeedbackEvent:
-        """Appends one event.
+        """Appends one event. What each argument means stands at `FeedbackEvent`.
 
         Raises:
-            InvalidInput: A relabel without a class, a comment without text, a text too long, or the kind `undo`.
+            InvalidInput: A relabel without a class, a comment or tag without text, a verdict or flag that is none of
+                those there are, regions without a verdict, a text too long, or the kind `undo`.
         """
         person, comment = _named(person), comment.strip()
         if kind is FeedbackKind.UNDO:
@@ -87,6 +96,9 @@ class FeedbackLog:
             raise InvalidInput("A relabel needs the class that is right; give a label")
         if kind is FeedbackKind.COMMENT and not comment:
             raise InvalidInput("A comment needs a text")
+        choice = _chosen(kind, choice)
+        if regions and kind is not FeedbackKind.VERDICT:
+            raise InvalidInput("Regions belong to a verdict on an explanation; give them with one")
         if len(label or "") > MAX_LABEL:
             raise InvalidInput(f"A label may have {MAX_LABEL} characters; this one has {len(label or '')}")
         if len(comment) > MAX_COMMENT:
@@ -105,6 +117,9 @@ class FeedbackLog:
                 comment=comment,
                 shown_label=shown_label,
                 shown_prediction=shown_prediction,
+                choice=choice,
+                regions=[{"role": region.role.value, **asdict(region.mask)} for region in regions] or None,
+                shown_explanation=dict(shown_explanation) if shown_explanation else None,
             )
         )
 
@@ -183,7 +198,7 @@ class FeedbackLog:
         standing: dict[int, Standing] = {}
         with self.database.read() as session:
             for row, kind, label, person, at in session.execute(statement):
-                if kind != FeedbackKind.COMMENT or row not in standing:
+                if kind not in _BESIDE or row not in standing or standing[row].kind in _BESIDE:
                     standing[row] = Standing(FeedbackKind(kind), label, person, at)
         return standing
 
@@ -196,6 +211,18 @@ class FeedbackLog:
         with self.database.write() as session:
             session.add(row)
         return _event(row, undone=False)
+
+
+def _chosen(kind: FeedbackKind, choice: str | None) -> str | None:
+    """What a kind with choices may choose; None for the others."""
+    choice = (choice or "").strip() or None
+    if kind is FeedbackKind.VERDICT and choice not in tuple(Verdict):
+        raise InvalidInput.choice("Verdict", choice or "", Verdict)
+    if kind is FeedbackKind.FLAG and choice is not None and choice not in tuple(FlagReason):
+        raise InvalidInput.choice("Reason of a flag", choice, FlagReason)
+    if kind is FeedbackKind.TAG and not (choice and len(choice) <= MAX_TAG):
+        raise InvalidInput(f"A tag has 1 to {MAX_TAG} characters; this one has {len(choice or '')}")
+    return choice if kind in _WITH_CHOICE else None
 
 
 def _named(person: str) -> str:
@@ -234,4 +261,7 @@ def _event(row: FeedbackRow, undone: bool) -> FeedbackEvent:
         shown_prediction=row.shown_prediction,
         undoes=row.undoes,
         undone=undone,
+        choice=row.choice,
+        regions=tuple(Region(Role(kept.pop("role")), Mask(**kept)) for kept in map(dict, row.regions or ())),
+        shown_explanation=row.shown_explanation,
     )

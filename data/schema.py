@@ -152,5 +152,8 @@ class FeedbackRow(Base):
     shown_label: Mapped[str | None] = mapped_column(Text)
     shown_prediction: Mapped[str | None] = mapped_column(Text)
     undoes: Mapped[int | None] = mapped_column(ForeignKey("feedback.id"), unique=True)
+    choice: Mapped[str | None] = mapped_column(String(64))
+    regions: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    shown_explanation: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
     __table_args__ = (Index("ix_feedback_dataset_sample", "dataset", "sample_id"),)

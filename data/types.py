@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from data.masks import Region
+
 __all__ = [
     "INTERPOLATIONS",
     "PRECISIONS",
@@ -17,6 +19,7 @@ __all__ = [
     "Dataset",
     "FeedbackEvent",
     "FeedbackKind",
+    "FlagReason",
     "Job",
     "JobState",
     "LayerSummary",
@@ -27,6 +30,7 @@ __all__ = [
     "Run",
     "Sample",
     "Unscored",
+    "Verdict",
     "parse_model_reference",
 ]
 
@@ -262,8 +266,28 @@ class FeedbackKind(StrEnum):
     CONFIRM = "confirm"
     RELABEL = "relabel"
     FLAG = "flag"
+    VERDICT = "verdict"
+    TAG = "tag"
     COMMENT = "comment"
     UNDO = "undo"
+
+
+class FlagReason(StrEnum):
+    """Why a sample is flagged."""
+
+    AMBIGUOUS = "ambiguous"
+    BAD_IMAGE = "bad_image"
+    OUT_OF_SCOPE = "out_of_scope"
+    DUPLICATE = "duplicate"
+
+
+class Verdict(StrEnum):
+    """What a person says about the reason that an explanation shows."""
+
+    RIGHT_REASON = "right_for_the_right_reason"
+    WRONG_REASON = "right_for_the_wrong_reason"
+    UNDERSTANDABLE = "wrong_for_an_understandable_reason"
+    ARTEFACT = "artefact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +300,9 @@ class FeedbackEvent:
         shown_prediction: The model's prediction at that time.
         undoes: The id of the event that this one takes back (kind `undo`), else None.
         undone: Whether a later event took this one back.
+        choice: Of a flag a `FlagReason` or None, of a verdict a `Verdict`, of a tag its text.
+        regions: Where the model should have looked, or must not look; of a verdict.
+        shown_explanation: Which explanation the person saw: `method`, `target`, `layers`, as far as they are known.
     """
 
     id: int
@@ -293,6 +320,9 @@ class FeedbackEvent:
     shown_prediction: str | None
     undoes: int | None
     undone: bool
+    choice: str | None = None
+    regions: tuple[Region, ...] = ()
+    shown_explanation: Mapping[str, Any] | None = None
 
 
 class JobState(StrEnum):

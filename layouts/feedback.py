@@ -30,6 +30,8 @@ KIND_TITLES = {
     "confirm": lazy("Confirmed"),
     "relabel": lazy("Relabelled"),
     "flag": lazy("Flagged"),
+    "verdict": lazy("Judged the reason"),
+    "tag": lazy("Tagged"),
     "comment": lazy("Commented"),
     "undo": lazy("Took back"),
 }

@@ -30,6 +30,8 @@ KIND_ICONS = {
     FeedbackKind.CONFIRM: "check2-circle",
     FeedbackKind.RELABEL: "tag",
     FeedbackKind.FLAG: "flag-fill",
+    FeedbackKind.VERDICT: "eye",
+    FeedbackKind.TAG: "bookmark",
     FeedbackKind.COMMENT: "chat-left-text",
     FeedbackKind.UNDO: "arrow-counterclockwise",
 }
@@ -240,6 +242,8 @@ def what(event: FeedbackEvent) -> str:
         FeedbackKind.CONFIRM: _("confirmed {label}", label=event.label or _("the label")),
         FeedbackKind.RELABEL: _("relabelled it as {label}", label=event.label),
         FeedbackKind.FLAG: _("flagged it"),
+        FeedbackKind.VERDICT: _("judged the reason"),
+        FeedbackKind.TAG: _("tagged it {tag}", tag=event.choice),
         FeedbackKind.COMMENT: _("commented"),
         FeedbackKind.UNDO: _("took event {n} back", n=event.undoes),
     }

@@ -53,7 +53,7 @@ ICONS = frozenset(
         "arrow-counterclockwise", "arrow-down", "arrow-down-up", "arrow-left", "arrow-left-right",
         "arrow-repeat", "arrow-right", "arrow-up", "arrow-up-right", "aspect-ratio", "bar-chart",
         "brightness-high", "brush", "crop", "droplet-half", "eyedropper", "intersect",
-        "box-arrow-up-right", "boxes", "bullseye", "camera", "chat-left-text", "check-circle",
+        "bookmark", "box-arrow-up-right", "boxes", "bullseye", "camera", "chat-left-text", "check-circle",
         "check-circle-fill", "check2", "check2-circle", "chevron-down", "chevron-left", "chevron-right",
         "chevron-up", "circle-half", "clipboard", "clock", "clock-history", "cloud-arrow-up", "collection",
         "columns-gap", "compass", "cpu", "database", "dot", "download", "eraser", "exclamation-circle",
