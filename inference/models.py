@@ -21,7 +21,7 @@ from inference.checkpoint import load_state, match, outputs_in
 from inference.devices import best_device
 from inference.layers import input_channels, inspect_network
 from inference.model_files import VersionFiles, alone, state_digest
-from inference.optimised import optimise
+from inference.optimised import fold_batch_norm, lay_channels_last
 from inference.passes import activation_bytes
 from inference.seeding import seeded
 
@@ -159,7 +159,7 @@ def load(workspace: Workspace, version: ModelVersion, *, fast: bool = False) -> 
     """The version's network; the few that were used last stay in memory.
 
     Args:
-        fast: Whether to make it faster, see `inference.optimised`. It answers the same, but has other layers within:
+        fast: Whether to fold batch norm into convolutions. The network answers the same, but has other layers within:
             for bulk work, not for looking inside.
 
     Raises:
@@ -171,9 +171,11 @@ def load(workspace: Workspace, version: ModelVersion, *, fast: bool = False) -> 
         if key not in _loaded:
             network = _read(workspace, version)
             needed = 0
+            size, channels = version.preprocessing.image_size, len(version.preprocessing.mean)
             if fast:
-                size, channels = version.preprocessing.image_size, len(version.preprocessing.mean)
-                network = optimise(network, version.embedding_layer, size, channels)
+                fold_batch_norm(network, version.embedding_layer, size, channels)
+            lay_channels_last(network, version.embedding_layer, size, channels)
+            if fast:
                 needed = activation_bytes(network, size, channels)
             device = best_device()
             _loaded[key] = LoadedModel(version, network.to(device), device, needed)

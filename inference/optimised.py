@@ -1,4 +1,4 @@
-"""The same network, faster for bulk work: batch norm folded into the convolutions, channels last in memory.
+"""The same network, faster: channels last in memory and, for bulk work, batch norm folded into the convolutions.
 
 Both are old tricks with traps: a convolution may feed other layers besides its batch norm, or be used twice. So what
 belongs together is seen in a pass, not read from the code, and what comes out is held against the original's answer;
@@ -17,34 +17,51 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from inference.passes import forward
 
-__all__ = ["optimise"]
+__all__ = ["fold_batch_norm", "lay_channels_last"]
 
 _IMAGES = 2
 _TOLERANCE = 1e-4
 
 
-def optimise(network: nn.Module, embedding_layer: str, image_size: int, channels: int) -> nn.Module:
-    """Makes a network fast, in place; what it computes stays the same to about 1e-6.
+def fold_batch_norm(network: nn.Module, embedding_layer: str, image_size: int, channels: int) -> None:
+    """Folds what can be folded, in place; logits and embeddings stay the same to about 1e-6, layers within do not.
+
+    A network that would not give the same is left as it was.
 
     Args:
         network: In evaluation mode, on the CPU, without gradients.
         embedding_layer: Stays what it is, with the same input.
         image_size, channels: Of the input.
-
-    Returns:
-        The network, or the same one as it was, where the faster one would not give the same logits and embeddings.
     """
-    noise = torch.randn(_IMAGES, channels, image_size, image_size, generator=torch.Generator().manual_seed(0))
+    noise = _noise(image_size, channels)
     expected = forward(network, embedding_layer, noise)
     folded = [_fold(network, *pair) for pair in _pairs(network, embedding_layer, noise)]
     if folded and not _same(expected, forward(network, embedding_layer, noise)):
         for one in reversed(folded):
             one.undo(network)
-    if any(isinstance(module, nn.Conv2d) for module in network.modules()):
-        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if not _same(expected, forward(network, embedding_layer, noise.to(memory_format=torch.channels_last))):
-            network = network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    return network
+
+
+def lay_channels_last(network: nn.Module, embedding_layer: str, image_size: int, channels: int) -> None:
+    """Lays the network's weights out with channels last, in place; arguments as for `fold_batch_norm`.
+
+    Convolutions are faster so, by a quarter on a processor, and every layer gives what it gave. A network that cannot
+    work so, because it reads its activations by their place in memory, is left as it was.
+    """
+    if not any(isinstance(module, nn.Conv2d) for module in network.modules()):
+        return
+    noise = _noise(image_size, channels)
+    expected = forward(network, embedding_layer, noise)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    try:
+        same = _same(expected, forward(network, embedding_layer, noise.to(memory_format=torch.channels_last)))
+    except RuntimeError:  # of a view
+        same = False
+    if not same:
+        network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+
+
+def _noise(image_size: int, channels: int) -> Tensor:
+    return torch.randn(_IMAGES, channels, image_size, image_size, generator=torch.Generator().manual_seed(0))
 
 
 @dataclass(frozen=True, slots=True)

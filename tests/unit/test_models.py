@@ -216,7 +216,10 @@ def test_networks_trained_here_come_back_from_their_module(workspace: Workspace,
     batch = np.random.default_rng(0).normal(size=(3, 1, 8, 8)).astype(np.float32)
     with torch.no_grad():
         expected = network(torch.from_numpy(batch)).numpy()
-    assert np.array_equal(predict(load(workspace, version), batch).logits, expected)
+    loaded = load(workspace, version)
+    kept = loaded.module.state_dict()
+    assert all(torch.equal(kept[name], weights) for name, weights in network.state_dict().items())
+    assert np.allclose(predict(loaded, batch).logits, expected, rtol=0, atol=1e-6)  # laid out otherwise in memory
 
 
 def test_few_models_stay_in_memory(workspace: Workspace, store: ModelStore, factory: Path) -> None:
