@@ -208,8 +208,19 @@ def _options() -> Component:
                     ),
                     html.Div(
                         [
-                            html.Canvas(id=ids.TRY_EDIT_SOURCE, width=1, height=1, className="edit-source"),
-                            html.Span(_("The same place is pasted; click for another."), className="quiet"),
+                            html.Canvas(
+                                id=ids.TRY_EDIT_SOURCE,
+                                width=1,
+                                height=1,
+                                className="edit-source",
+                                tabIndex=0,
+                                role="img",
+                                **{"aria-label": _("The image to paste from; arrow keys choose the place")},
+                            ),
+                            html.Span(
+                                _("The same place is pasted; click for another, or use the arrow keys."),
+                                className="quiet",
+                            ),
                         ],
                         className="edit-from",
                         hidden=True,

@@ -1,4 +1,5 @@
-/* The editor of the Try page: tools, history, and one edited image at a time on its way to the server. */
+/* The editor of the Try page: tools, history, and one edited image at a time on its way to the server. What hands do
+   with it, by pointer and by keys, is in vitrine_whatif_use.js. */
 (function () {
   "use strict";
 
@@ -9,7 +10,6 @@
   const TINY = 96;
   const BRUSHES = ["paint", "blur", "patch"];
   const LEVELS = { rotate: "try-edit-angle", light: "try-edit-light" };
-  const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
   const byId = (id) => document.getElementById(id);
   const setProps = (id, props) => window.dash_clientside.set_props(id, props);
@@ -362,187 +362,26 @@
     close,
   };
 
-  /* ---- pointer ---- */
-
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest && event.target.closest("[data-edit]");
-    if (button && visible() && edit.work && ACTIONS[button.dataset.edit]) {
-      ACTIONS[button.dataset.edit](button);
-    } else if (event.target.id === "try-edit-source" && visible()) {
-      const area = event.target.getBoundingClientRect();
-      edit.from = { x: (event.clientX - area.left) / area.width, y: (event.clientY - area.top) / area.height };
-      showSource();
-    }
-  });
-
-  document.addEventListener("pointerdown", (event) => {
-    if (!visible() || !edit.work || event.button !== 0) {
-      return;
-    }
-    if (event.target.closest(".edit-compare")) {
-      compare(true);
-    } else if (event.target === edit.canvas) {
-      edit.point = pointOf(event);
-      edit.canvas.setPointerCapture(event.pointerId);
-      if (edit.picking || event.altKey) {
-        pick(edit.point);
-      } else if (BRUSHES.includes(tool())) {
-        begin(edit.point);
-      } else if (tool() === "crop") {
-        edit.corner = edit.point;
-      }
-    }
-  });
-
-  document.addEventListener("pointermove", (event) => {
-    if (!visible() || event.target !== edit.canvas) {
-      return;
-    }
-    edit.point = pointOf(event);
-    if (edit.stroke) {
-      brushTo(edit.point);
-    } else if (edit.corner) {
-      const [x, y] = [Math.min(edit.corner.x, edit.point.x), Math.min(edit.corner.y, edit.point.y)];
-      edit.frame = { x, y, width: Math.abs(edit.point.x - edit.corner.x), height: Math.abs(edit.point.y - edit.corner.y) };
-    }
-    marks();
-  });
-
-  function letGo(event) {
-    if (!visible()) {
-      return;
-    }
-    compare(false);
-    edit.corner = null;
-    if (edit.stroke) {
-      end();
-    } else if (Object.values(LEVELS).includes(event.target.id)) {
-      settle();
-    }
-  }
-  document.addEventListener("pointerup", letGo);
-  document.addEventListener("pointercancel", letGo);
-
-  document.addEventListener("pointerout", (event) => {
-    if (visible() && event.target === edit.canvas && !edit.stroke) {
-      edit.point = null;
-      marks();
-    }
-  });
-
-  /* ---- sliders ---- */
-
-  document.addEventListener("input", (event) => {
-    if (!visible() || !edit.work) {
-      return;
-    }
-    if (event.target.id === "try-edit-size") {
-      sized(Number(event.target.value));
-    } else if (event.target.id === LEVELS[tool()]) {
-      preview(Number(event.target.value));
-    }
-  });
-  document.addEventListener("focusout", (event) => visible() && Object.values(LEVELS).includes(event.target.id) && settle());
-
-  function sized(value) {
-    const said = byId("try-edit-size").parentElement.querySelector("output");
-    said.textContent = `${value} ${said.dataset.unit}`;
-    edit.source && tool() === "patch" && showSource();
-    marks();
-  }
-
-  function grow(step) {
-    if (tool() === "crop") {
-      const by = (longer() * step) / 25;
-      const { x, y, width, height } = edit.frame;
-      edit.frame = { x: x - by / 2, y: y - by / 2, width: Math.max(width + by, 1), height: Math.max(height + by, 1) };
-      marks();
-      return;
-    }
-    const input = byId("try-edit-size");
-    const value = within(Number(input.value) + 2 * step, Number(input.min), Number(input.max));
-    input.value = value;
-    setProps("try-edit-size", { value });
-    sized(value);
-  }
-
-  /* ---- keys; before the page's own, which ask whether a key was taken ---- */
-
-  function move([right, down], fine) {
-    const by = fine ? 1 : Math.max(longer() / 32, 1);
-    if (tool() === "crop") {
-      edit.frame = { ...edit.frame, x: edit.frame.x + right * by, y: edit.frame.y + down * by };
-    } else if (LEVELS[tool()]) {
-      const most = Number(byId(LEVELS[tool()]).max);
-      preview(within(edit.level + (right - down) * (fine ? 1 : 5), -most, most));
-    } else {
-      const { x, y } = edit.point || { x: edit.canvas.width / 2, y: edit.canvas.height / 2 };
-      edit.point = { x: within(x + right * by, 0, edit.canvas.width), y: within(y + down * by, 0, edit.canvas.height) };
-    }
-    marks();
-  }
-
-  function apply() {
-    if (tool() === "crop") {
-      cut();
-    } else if (LEVELS[tool()]) {
-      settle();
-    } else if (edit.picking) {
-      edit.point && pick(edit.point);
-    } else if (edit.point && (tool() !== "patch" || edit.source)) {
-      begin(edit.point);
-      end();
-    }
-  }
-
-  /* What a key does, null if it is not the editor's. */
-  function meant(event) {
-    const key = event.key.toLowerCase();
-    if (event.ctrlKey || event.metaKey) {
-      const past = key === "y" || (key === "z" && event.shiftKey) ? ACTIONS.redo : key === "z" ? ACTIONS.undo : null;
-      return event.altKey ? null : past;
-    }
-    if (event.target === edit.canvas) {
-      if (ARROWS[event.key]) {
-        return () => move(ARROWS[event.key], event.shiftKey);
-      }
-      if (key === " " || key === "enter") {
-        return apply;
-      }
-    }
-    if (event.target.id === LEVELS[tool()] && key === "enter") {
-      return settle;
-    }
-    if (key === "[" || key === "]") {
-      return () => grow(key === "]" ? 1 : -1);
-    }
-    const held = key === "o" || (event.target.closest(".edit-compare") && (key === " " || key === "enter"));
-    return held ? () => compare(true) : null;
-  }
-
-  document.addEventListener(
-    "keydown",
-    (event) => {
-      if (!visible() || !edit.work || !event.target.closest || event.target.closest("input:not([type=range]), textarea, [contenteditable]")) {
-        return;
-      }
-      const action = meant(event);
-      if (action) {
-        event.preventDefault();
-        action();
-      }
-    },
-    true,
-  );
-  document.addEventListener("keyup", () => visible() && compare(false));
-  document.addEventListener("focusin", (event) => {
-    if (visible() && event.target === edit.canvas && !edit.point && edit.canvas.matches(":focus-visible")) {
-      edit.point = { x: edit.canvas.width / 2, y: edit.canvas.height / 2 };
-      marks();
-    }
-  });
-  window.addEventListener("resize", () => visible() && edit.work && marks());
-  window.addEventListener("blur", () => visible() && compare(false));
-
+  window.vitrine.editor = {
+    session: () => edit,
+    BRUSHES,
+    LEVELS,
+    ACTIONS,
+    visible,
+    tool,
+    within,
+    longer,
+    pointOf,
+    marks,
+    pick,
+    begin,
+    brushTo,
+    end,
+    cut,
+    compare,
+    preview,
+    settle,
+    showSource,
+  };
   window.dash_clientside.whatif = { hear };
 })();
