@@ -25,27 +25,31 @@ def register(app: Dash, services: Services) -> None:
         Output({"type": ids.TRUST_BOX, "panel": MATCH}, "children"),
         Output({"type": ids.TRUST_CLOCK, "panel": MATCH}, "disabled"),
         Input({"type": ids.TRUST_CLOCK, "panel": MATCH}, "n_intervals"),
+        Input({"type": ids.TRUST_THOROUGH, "panel": MATCH}, "n_clicks"),
         State({"type": ids.TRUST_SUBJECT, "panel": MATCH}, "data"),
     )
-    def look(_ticks: int | None, about: dict[str, Any]) -> tuple[Any, bool]:
+    def look(_ticks: int | None, thorough: int | None, about: dict[str, Any]) -> tuple[Any, bool]:
         try:
-            return judgement(services, about)
+            return judgement(services, about, bool(thorough))
         except VitrineError as error:
             return unjudged(str(error)), True
 
 
-def judgement(services: Services, about: Mapping[str, Any]) -> tuple[Component | list[Component], bool]:
+def judgement(
+    services: Services, about: Mapping[str, Any], thorough: bool = False
+) -> tuple[Component | list[Component], bool]:
     """The judgement, and whether it is there; looked after until then.
 
     Args:
         about: What `layouts.trust.evidence` stored.
+        thorough: Whether everything is wanted, whatever it costs.
 
     Raises:
         VitrineError: The map cannot be judged, or nobody can do it now.
     """
-    trust = cached_trust(services.cache, str(about.get("key")))
+    trust = cached_trust(services.cache, str(about.get("key")), thorough)
     if trust is None:
-        answer = services.engine.ask("judge", payload_of(about))
+        answer = services.engine.ask("judge", {**payload_of(about), "thorough": thorough})
         if not answer.done:
             return judging(answer.share), False
         trust = Trust(**answer.value)

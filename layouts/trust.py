@@ -28,7 +28,7 @@ _WORDS = (
     (0.0, lazy("Hardly supported"), "exclamation-circle", "trust-low"),
 )
 _SKIPPED = {
-    "dear": lazy("not asked, because the map is dear to make again; `explain --thorough` asks"),
+    "dear": lazy("not asked, because the map is dear to make again; a thorough test asks"),
     "elsewhere": lazy("not asked, because nobody here knows how the map was made"),
     "impossible": lazy("not asked, because the map is empty or no layer can be initialised anew"),
 }
@@ -61,6 +61,12 @@ def evidence(explanation: Explanation, title: str, subject: Mapping[str, str]) -
             dcc.Store(id={"type": ids.TRUST_SUBJECT, "panel": place}, data=about),
             dcc.Interval(id={"type": ids.TRUST_CLOCK, "panel": place}, interval=_CLOCK),
             html.Div(judging(None), id={"type": ids.TRUST_BOX, "panel": place}, className="trust"),
+            html.Button(
+                [icon("search"), html.Span(_("Test it thoroughly"))],
+                id={"type": ids.TRUST_THOROUGH, "panel": place},
+                className="btn btn-sm btn-outline-secondary trust-thorough",
+                title=_("Adds Captum's infidelity and sensitivity, and the sanity of maps that are dear to make again"),
+            ),
             html.Div(f"{facts} · {timing}", className="evidence-origin"),
         ],
         className="evidence",
@@ -95,6 +101,7 @@ def judged(trust: Trust, about: Mapping[str, Any], calibration: Calibration) -> 
         className="trust-meter",
         **{"aria-hidden": "true"},
     )
+    thorough = trust.infidelity is not None
     return [
         html.Div(
             [
@@ -111,7 +118,8 @@ def judged(trust: Trust, about: Mapping[str, Any], calibration: Calibration) -> 
                 html.Summary([html.Span(_("How this was tested")), icon("chevron-down")]),
                 _parts(trust, about, calibration),
             ],
-            className="trust-details",
+            open=thorough,
+            className="trust-details" if thorough else "trust-details is-quick",
         ),
     ]
 

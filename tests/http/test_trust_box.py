@@ -63,10 +63,10 @@ class Engine:
 
 
 @pytest.fixture
-def look(fresh_site: Any) -> Callable[[Engine, Mapping[str, Any]], tuple[str, bool]]:
+def look(fresh_site: Any) -> Callable[..., tuple[str, bool]]:
     """What the box shows, and whether its clock stands still."""
 
-    def looked(engine: Engine, about: Mapping[str, Any]) -> tuple[str, bool]:
+    def looked(engine: Engine, about: Mapping[str, Any], presses: int | None = None) -> tuple[str, bool]:
         services = replace(fresh_site.services, engine=engine)
         client = create_app(Settings(workspace=services.workspace.root), services).server.test_client()
         named = [
@@ -79,7 +79,10 @@ def look(fresh_site: Any) -> Callable[[Engine, Mapping[str, Any]], tuple[str, bo
         body = {
             "output": spec["output"],
             "outputs": named,
-            "inputs": [{"id": {"type": CLOCK, "panel": "net@2"}, "property": "n_intervals", "value": 1}],
+            "inputs": [
+                {"id": {"type": CLOCK, "panel": "net@2"}, "property": "n_intervals", "value": 1},
+                {"id": {"type": "trust-thorough", "panel": "net@2"}, "property": "n_clicks", "value": presses},
+            ],
             "state": [{"id": {"type": "trust-subject", "panel": "net@2"}, "property": "data", "value": about}],
             "changedPropIds": [f"{ids[1]}.n_intervals"],
         }
@@ -91,7 +94,7 @@ def look(fresh_site: Any) -> Callable[[Engine, Mapping[str, Any]], tuple[str, bo
     return looked
 
 
-Look = Callable[[Engine, Mapping[str, Any]], tuple[str, bool]]
+Look = Callable[..., tuple[str, bool]]
 
 
 def test_the_box_waits_with_progress_and_then_fills(look: Look) -> None:
@@ -108,8 +111,20 @@ def test_the_box_waits_with_progress_and_then_fills(look: Look) -> None:
     assert task == "judge"
     assert payload == {
         "dataset": "garden", "model": "net", "version": 2, "row": 4, "layers": [],
-        "method": "gradcam", "target": "iris", "contrast": None,
+        "method": "gradcam", "target": "iris", "contrast": None, "thorough": False,
     }  # fmt: skip
+
+
+def test_who_presses_gets_the_thorough_test_though_a_quick_one_is_kept(look: Look, fresh_site: Any) -> None:
+    fresh_site.services.cache.put(TRUST_CACHE, trust_key(KEY), ".json", json.dumps(TRUST).encode())
+    engine = Engine(Answer(False), Answer(True, {**TRUST, "infidelity": 0.02, "sensitivity": 0.4}, 1.0))
+    shown, still = look(engine, ABOUT, presses=1)
+    assert "Testing the map" in shown
+    assert still is False
+    shown, still = look(engine, ABOUT, presses=1)
+    assert "Infidelity" in shown
+    assert still is True
+    assert engine.asked[0][1]["thorough"] is True
 
 
 def test_an_upload_is_judged_by_its_digest(look: Look) -> None:
