@@ -5,13 +5,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from data.explanations import ExplanationRequest
+from data.images import decode
+from data.samples import View
 from data.types import TERMINAL_STATES, JobState
+from inference.catalogue import EXPLANATION_CACHE
 from inference.client import EngineClient
 from inference.engine import Engine, EngineConfig
 from inference.engine_files import EngineLock
@@ -130,6 +136,44 @@ def test_maps_that_nobody_looks_at_any_more_give_the_workers_back(tmp_path: Path
     # None of them was made to its end.
     assert len(list(slowly.workspace.cache.glob("explanations/*/*.npy"))) == 1
     slowly.close()
+
+
+def test_a_hundred_requests_at_once_each_get_their_own_map(tmp_path: Path, gate: Path) -> None:
+    from inference.explanations.service import attribute  # imports torch, which collecting the tests need not
+    from inference.models import load
+    from inference.preprocessing import to_array
+
+    context = patient_workspace(tmp_path / "workspace", gate)
+    methods = ("gradcam", "saliency", "input_x_gradient", "occlusion")
+    # Five people of twenty requests each; half of what one wants another wants in the same moment.
+    asked = [
+        {
+            "dataset": "digits",
+            "model": "patient",
+            "version": 1,
+            "method": methods[number % 4],
+            "target": "3",
+            "row": row,
+        }
+        for person in range(5)
+        for number, row in enumerate(range(10 * person, 10 * person + 20))
+    ]
+    with EngineLock(context.workspace) as lock, ExitStack() as stack:
+        assert lock.acquire()
+        stack.enter_context(Engine(EngineConfig.of(context.workspace, settings_at(context.workspace.root))))
+        client = EngineClient(context.workspace)
+        stack.callback(client.close)
+        people = stack.enter_context(ThreadPoolExecutor(len(asked)))
+        answers = list(people.map(lambda one: client.call("explain", one, timeout=90), asked))
+    version, loaded = context.models.get("patient", 1), load(context.workspace, context.models.get("patient", 1))
+    for one, answer in zip(asked, answers, strict=True):
+        sample = context.samples.row(View(context.datasets.get("digits")), one["row"]).sample
+        image = to_array(decode(context.datasets.read("digits", sample)), version.preprocessing)
+        alone = attribute(loaded, image, ExplanationRequest.of(one), 3, None).values[0]
+        path = context.cache.get(EXPLANATION_CACHE, answer["key"], ".npy")
+        assert path is not None
+        assert np.allclose(np.load(path), alone, rtol=1e-4, atol=1e-6), one
+    context.close()
 
 
 def scheduler_client(client: EngineClient) -> Any:
