@@ -11,13 +11,14 @@ __all__ = ["JobProgress"]
 
 _WRITE_EVERY = 0.5  # seconds
 _WINDOW = 10.0
+_LANDINGS = 8  # shards of some seconds land in pairs: of fewer the rate would leap
 
 
 class JobProgress:
     """One job's progress; used by one thread at a time.
 
     `update` may be called as often as is convenient: it writes about twice a second, and always when the work is
-    done. The rate is that of the last ten seconds.
+    done. The rate is that of the last ten seconds, and of the last few updates where they are rarer.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class JobProgress:
 
     def _rate(self, now: float, done: int) -> float:
         self._history.append((now, done))
-        while len(self._history) > 2 and now - self._history[0][0] > _WINDOW:
+        while len(self._history) > _LANDINGS and now - self._history[0][0] > _WINDOW:
             self._history.popleft()
         since, before = self._history[0]
         return max(done - before, 0) / (now - since) if now > since else 0.0

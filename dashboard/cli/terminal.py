@@ -99,15 +99,16 @@ def terminal_of(context: typer.Context) -> Terminal:
 
 
 def _plain_report(title: str) -> Report:
-    last = time.monotonic()
+    last, said = time.monotonic(), ""
 
     def report(done: int, total: int, text: str = "") -> None:
-        nonlocal last
+        nonlocal last, said
         now = time.monotonic()
-        if now - last >= _PLAIN_INTERVAL:
-            last = now
-            amount = f"{done:,} of {total:,}" if total else f"{done:,}"
-            print(f"{title}: {amount} {text}".rstrip(), file=sys.stderr, flush=True)  # noqa: T201
+        amount = f"{done:,} of {total:,}" if total else f"{done:,}"
+        line = f"{title}: {amount} {text}".rstrip()
+        if now - last >= _PLAIN_INTERVAL and line != said:
+            last, said = now, line
+            print(line, file=sys.stderr, flush=True)  # noqa: T201
 
     return report
 

@@ -146,7 +146,7 @@ def test_a_hundred_requests_at_once_each_get_their_own_map(tmp_path: Path, gate:
     context = patient_workspace(tmp_path / "workspace", gate)
     methods = ("gradcam", "saliency", "input_x_gradient", "occlusion")
     # Five people of twenty requests each; half of what one wants another wants in the same moment.
-    asked = [
+    asked: list[dict[str, Any]] = [
         {
             "dataset": "digits",
             "model": "patient",

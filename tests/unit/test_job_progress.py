@@ -46,6 +46,18 @@ def test_the_rate_is_that_of_the_last_moments(jobs: JobStore) -> None:
     assert jobs.get(1).rate == pytest.approx(100)
 
 
+def test_the_rate_does_not_leap_where_shards_of_two_workers_land_in_pairs(jobs: JobStore) -> None:
+    clock = Clock()
+    progress = JobProgress(jobs, 1, "images", clock)
+    rates = []
+    for pair in range(1, 13):
+        for pause, done in ((9.0, 64 * pair - 32), (1.0, 64 * pair)):
+            clock.now += pause
+            progress.update(done, 10_000)
+            rates.append(jobs.get(1).rate)
+    assert all(5 < rate < 8 for rate in rates[8:])  # 6.4 a second in truth
+
+
 def test_a_message_stays_until_the_next(jobs: JobStore) -> None:
     clock = Clock()
     progress = JobProgress(jobs, 1, "images", clock)
