@@ -100,7 +100,9 @@ def match(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     unexpected = [name for name in given if name not in own and not name.endswith(_OPTIONAL)]
     if missing or unexpected or any(given[name].shape != own[name].shape for name in own if name in given):
         raise InvalidInput(describe_mismatch(own, given, missing, unexpected))
-    network.load_state_dict({**own, **{name: given[name] for name in own if name in given}})
+    # Into the network's own dictionary, which knows the version of each module: some read old states in another way.
+    own.update({name: given[name] for name in own if name in given})
+    network.load_state_dict(own)
 
 
 def _load_pickle(path: Path) -> Any:

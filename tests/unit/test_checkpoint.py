@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from data.errors import InvalidInput
 from inference.checkpoint import load_state, match, outputs_in
+from inference.vision import torchvision
 
 
 def network(outputs: int = 3) -> nn.Module:
@@ -172,3 +173,10 @@ def test_weights_that_do_not_fit_are_refused_with_names_and_a_cause(change: obje
 def test_the_number_of_outputs_is_read_from_the_checkpoint() -> None:
     assert outputs_in(network(3), {"module." + name: tensor for name, tensor in network(7).state_dict().items()}) == 7
     assert outputs_in(network(3), {"other": torch.ones(2)}) is None
+
+
+def test_a_network_that_asks_for_the_version_of_its_state_loads() -> None:
+    trained = torchvision.models.mnasnet0_5(num_classes=3)
+    fresh = torchvision.models.mnasnet0_5(num_classes=3)
+    match(fresh, dict(trained.state_dict()))
+    assert torch.equal(fresh.get_parameter("classifier.1.weight"), trained.get_parameter("classifier.1.weight"))
