@@ -33,6 +33,8 @@ class PathRequest:
         units: How many units are drawn in each stage.
         stages: How many stages are chosen, evenly; without a say where layers are named.
         layers: Layers to take as stages instead, in any order.
+        lenient: Whether layers that the network does not have are left out, as for a network beside another one;
+            where none is left, stages are chosen.
         steps: Into how many the way from the plain image is cut, one of `STEPS`: the more, the more exact.
     """
 
@@ -40,6 +42,7 @@ class PathRequest:
     units: int = 5
     stages: int = 8
     layers: tuple[str, ...] = ()
+    lenient: bool = False
     steps: int = STEPS[0]
 
     @classmethod
@@ -64,6 +67,7 @@ class PathRequest:
             units=_number(given, "units", usual["units"], BOUNDS["units"]),
             stages=usual["stages"] if chosen else _number(given, "stages", usual["stages"], BOUNDS["stages"]),
             layers=chosen,
+            lenient=bool(chosen) and given.get("lenient") is True,
             steps=steps,
         )
 
@@ -191,7 +195,8 @@ class Ablation:
     Attributes:
         probability, logit: Of the target with nothing changed.
         counts: How many units were set, ascending.
-        drawn, drawn_logits: The target's probability and logit without the strongest of the drawn units.
+        drawn, drawn_logits: The target's probability and logit without the strongest of the drawn units that speak for
+            it.
         random, random_logits: The same without as many random units of the same stages: a list for each seed.
     """
 

@@ -17,7 +17,7 @@ from inference.explanations.asking import batch_size
 from inference.explanations.protocol import Pulse, unheard
 from inference.models import LoadedModel
 
-__all__ = ["SEEDS", "ablate", "counted"]
+__all__ = ["SEEDS", "Unit", "ablate", "counted"]
 
 SEEDS = 10
 _MOST_POINTS = 12

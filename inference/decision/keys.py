@@ -62,9 +62,9 @@ def cached_ablation(cache: FileCache, key: str) -> Ablation | None:
 def cached_arrays(cache: FileCache, key: str) -> Mapping[str, np.ndarray] | None:
     """The arrays of a path, by name; None where they are not there any more.
 
-    pixels (H, W): contributions of the pixels. Of each stage by its place, 1 for the first after the image:
-    contributions_1 (C,), of all units; units_1 (m,), those of which there is a map, and maps_1 (m, h, w), their
-    activations where they lie in the image, as far as the stage has places.
+    picture (H, W, C) uint8: what the network saw. pixels (H, W): contributions of the pixels. Of each stage by its
+    place, 1 for the first after the image: contributions_1 (C,), of all units; units_1 (m,), those of which there is a
+    map, and maps_1 (m, h, w), their activations where they lie in the image, as far as the stage has places.
     """
     path = cache.get(PATH_CACHE, key, ".npz")
     if path is None:

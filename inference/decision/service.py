@@ -27,7 +27,7 @@ from inference.grids import feature_grid
 from inference.models import LoadedModel, load
 from inference.preprocessing import to_array
 
-__all__ = ["ablate", "follow", "stages_of", "trace"]
+__all__ = ["ablate", "follow", "ranking", "stages_of", "trace"]
 
 _STRONGEST = 6  # units of a stage that are shown for their activation alone
 _MOST_SIDE = 64  # cells of a map; more tell an eye nothing
@@ -101,7 +101,8 @@ def trace(
         through=flow.through,
         seconds=time.perf_counter() - started,
     )
-    return path, _arrays(path, way)
+    picture = (_seen(loaded, image) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return path, {"picture": picture, **_arrays(path, way)}
 
 
 def ablate(
@@ -116,8 +117,8 @@ def ablate(
 ) -> Ablation:
     """What becomes of the decision without the units of its path; see `inference.decision.ablation`.
 
-    The units go in the order of their contributions: those that speak for the class first, the strongest before the
-    weaker ones, and those that speak against it last.
+    Those of its units that speak for the class are taken away, the strongest first; without those that speak against
+    it the logit would rise again. Where all speak against it, all are taken.
 
     Raises:
         InvalidInput: As `follow`, or the network has no units between image and logits.
@@ -129,20 +130,31 @@ def ablate(
         return known
     loaded = load(workspace, version)
     image = torch.from_numpy(to_array(decode(content), version.preprocessing)).to(loaded.device)
-    units = [(place, unit) for place, stage in enumerate(path.stages[1:]) for unit in stage.units]
-    if not units:
+    ranked = ranking(path)
+    if not ranked:
         raise InvalidInput("This network has no units between the image and its logits, so there are none to take away")
-    units.sort(key=lambda one: -one[1].contribution)
-    ranked = [(place, unit.number) for place, unit in units]
     target = list(classes).index(path.target)
     found = ablation.ablate(loaded, image, (target, path.target), stages_of(loaded, request), ranked, pulse)
     cache.put(PATH_CACHE, ablation_key(path.key), ".json", json.dumps(asdict(found)).encode())
     return found
 
 
+def ranking(path: DecisionPath) -> list[ablation.Unit]:
+    """The drawn units that speak for the class, the strongest first; where there is none, all, in the same way."""
+    units = [(place, unit) for place, stage in enumerate(path.stages[1:]) for unit in stage.units]
+    units.sort(key=lambda one: -abs(one[1].contribution))
+    return [(place, unit.number) for place, unit in units if unit.contribution > 0] or [
+        (place, unit.number) for place, unit in units
+    ]
+
+
 def stages_of(loaded: LoadedModel, request: PathRequest) -> list[Site]:
     """The stages that a request asks for, in order, without the image."""
-    return named(loaded, request.layers) if request.layers else chosen(sites(loaded), request.stages)
+    layers = request.layers
+    if request.lenient:
+        known = {name for name, _module in loaded.module.named_modules()}
+        layers = tuple(layer for layer in layers if layer in known)
+    return named(loaded, layers) if layers else chosen(sites(loaded), request.stages)
 
 
 def _stages(
@@ -157,7 +169,7 @@ def _stages(
         return tuple(PathUnit(unit, float(values[unit]), float(answers[unit])) for unit in listed)
 
     regions = by_region(way.contributions[0][None])[0]
-    pixels = _brightness(loaded, image)
+    pixels = _seen(loaded, image).mean(0)
     sizes = by_region(torch.ones_like(pixels)[None])[0]
     brightness = by_region(pixels[None])[0] / sizes
     first = PathStage(
@@ -193,13 +205,13 @@ def _stages(
     return tuple(stages)
 
 
-def _brightness(loaded: LoadedModel, image: Tensor) -> Tensor:
-    """(H, W) in [0, 1]: the mean of the channels before they were normalised."""
+def _seen(loaded: LoadedModel, image: Tensor) -> Tensor:
+    """(C, H, W) in [0, 1]: what was normalised to make the image."""
     preprocessing = loaded.version.preprocessing
     mean, std = (
         torch.tensor(values, device=image.device)[:, None, None] for values in (preprocessing.mean, preprocessing.std)
     )
-    return (image * std + mean).mean(0).clamp(0, 1)
+    return (image * std + mean).clamp(0, 1)
 
 
 def _edges(flow: Flow, drawn: Sequence[Sequence[int]]) -> tuple[PathEdge, ...]:

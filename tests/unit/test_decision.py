@@ -24,7 +24,7 @@ from inference.decision.ablation import ablate, counted
 from inference.decision.flow import by_region, flows, strongest
 from inference.decision.keys import PATH_CACHE, cached_ablation, cached_arrays, cached_path, path_key
 from inference.decision.relevance import Way, by_unit, walk
-from inference.decision.service import stages_of, trace
+from inference.decision.service import ranking, stages_of, trace
 from inference.decision.stages import Site, chosen, named, sites, unit_axis
 from inference.models import LoadedModel
 from inference.networks import digits_cnn
@@ -254,6 +254,20 @@ class Rounded(nn.Module):
         return logits
 
 
+def test_units_that_speak_for_the_class_are_ranked() -> None:
+    assert ranking(followed(by_hand())) == [(0, 0)]
+    against = followed(in_memory(dense([[1, 0, 0, 0], [0, 1, 0, 0]], [[-1, -2], [0, 0]]), 2, 1), target="first")
+    assert ranking(against) == [(0, 1), (0, 0)]
+
+
+def test_another_network_is_asked_for_the_layers_that_it_has() -> None:
+    loaded = by_hand()
+    asked = PathRequest(layers=("nowhere", "1"), lenient=True)
+    assert [site.layer for site in stages_of(loaded, asked)] == ["1"]
+    assert [site.layer for site in stages_of(loaded, replace(asked, layers=("nowhere",)))] == ["2"]
+    assert PathRequest.of(asdict(asked)) == asked
+
+
 def test_ablation_takes_the_strongest_and_as_many_random_units() -> None:
     loaded = by_hand()
     found = ablate(loaded, IMAGE, (0, "first"), sites(loaded), [(0, 0), (0, 2), (0, 1)])
@@ -291,13 +305,8 @@ def test_without_its_drawn_units_a_trained_network_changes_its_mind_sooner() -> 
     for row in range(0, 200, 10):
         path, _arrays = trace(loaded, images[row], names, PathRequest())
         assert [stage.layer for stage in path.stages] == ["", "block1", "block2", "block3"]
-        units = sorted(
-            ((place, unit) for place, stage in enumerate(path.stages[1:]) for unit in stage.units),
-            key=lambda one: -one[1].contribution,
-        )
-        ranked = [(place, unit.number) for place, unit in units]
-        target = int(path.target)
-        found = ablate(loaded, images[row], (target, path.target), stages_of(loaded, PathRequest()), ranked)
+        stages = stages_of(loaded, PathRequest())
+        found = ablate(loaded, images[row], (int(path.target), path.target), stages, ranking(path))
         own = found.change(found.drawn_logits)
         beaten += sum(own > found.change(random) for random in found.random_logits)
         tried += len(found.random_logits)
