@@ -6,7 +6,7 @@ from typing import Any
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
 from callbacks import path_parts
-from callbacks.context import cards
+from callbacks.context import Parameters, cards, one
 from callbacks.followed import TASK, Followed, ask, followed_of
 from callbacks.guard import guarded
 from callbacks.services import Services
@@ -154,21 +154,27 @@ def _register_curve(app: Dash, services: Services) -> None:
 def _register_looking(app: Dash, services: Services) -> None:
     @app.callback(
         Output(ids.PATH_WALK, "children"),
-        Output(_GRAPH, "stylesheet"),
         Input(ids.PATH_STATE, "data"),
         Input(ids.PATH_DRAWN, "data"),
-        Input(ids.SHELL_THEME_NAME, "data"),
     )
-    @guarded(outputs=2)
-    def step(state: dict[str, Any] | None, drawn: str | None, theme: str | None) -> tuple[Any, Any]:
-        graphs = len(ctx.outputs_list[1])
+    @guarded()
+    def step(state: dict[str, Any] | None, drawn: str | None) -> Any:
         followed = followed_of(services, state) if drawn else None
         path = None if followed is None else _known(services, followed)
         if followed is None or path is None:
-            return no_update, [no_update] * graphs
-        place = None if followed.step is None else min(followed.step, len(path.stages))
-        looks = stylesheet(theme or "light", place, followed.beside is not None)
-        return walk(path_parts.step_of(followed, path, place or 0)), [looks] * graphs
+            return no_update
+        return walk(path_parts.step_of(followed, path, min(followed.step or 0, len(path.stages))))
+
+    @app.callback(
+        Output(_GRAPH, "stylesheet"),
+        Input(ids.PATH_STATE, "data"),
+        Input(ids.SHELL_THEME_NAME, "data"),
+    )
+    def look(state: dict[str, Any] | None, theme: str | None) -> list[Any]:
+        given = state or {}
+        step = one(given, "step")
+        looks = stylesheet(theme or "light", int(step) if step and step.isdigit() else None, _compared(given))
+        return [looks] * len(ctx.outputs_list)
 
     @app.callback(
         Output(ids.PATH_HOVERED, "children"),
@@ -257,6 +263,10 @@ def _offered(services: Services, followed: Followed) -> tuple[Any, ...]:
         others,
         listed,
     )
+
+
+def _compared(given: Parameters) -> bool:
+    return bool(one(given, "other") or one(given, "beside"))
 
 
 def _known(services: Services, followed: Followed) -> DecisionPath | None:

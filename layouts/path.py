@@ -10,7 +10,6 @@ from dash.development.base_component import Component
 
 from data.paths import BOUNDS, STEPS, PathRequest
 from data.text import gettext as _
-from data.text import lazy
 from layouts import ids
 from layouts.mapping import DEFAULT
 from layouts.parts import empty_state, field, icon, page_header
@@ -19,12 +18,6 @@ __all__ = ["NONE", "layout", "no_model"]
 
 CLOCK_MILLISECONDS = 500
 NONE = "(none)"
-_EXACTNESS = {
-    8: lazy("Quick (8 steps)"),
-    16: lazy("Finer (16 steps)"),
-    32: lazy("Fine (32 steps)"),
-    64: lazy("Exact (64 steps)"),
-}
 _LIBRARY = f"/_dash-component-suites/dash_cytoscape/dash_cytoscape.min.js?v={dash_cytoscape.__version__}"
 
 
@@ -92,7 +85,7 @@ def _toolbar(parameters: Mapping[str, Any], request: PathRequest) -> Component:
                 dbc.Select(
                     id=ids.PATH_STEPS,
                     value=str(request.steps),
-                    options=[{"label": _(_EXACTNESS[steps]), "value": str(steps)} for steps in STEPS],
+                    options=[{"label": _("{n} steps", n=steps), "value": str(steps)} for steps in STEPS],
                     size="sm",
                 ),
             ),
