@@ -206,6 +206,7 @@ def common_table(rows: Sequence[tuple[str, int, int, int, str]]) -> Component:
             className="table table-sm path-table path-common",
         ),
         className="table-responsive",
+        tabIndex="0",
     )
 
 
@@ -237,6 +238,7 @@ def table(rows: Sequence[Row], compared: bool, caption: str) -> Component:
             className="table table-sm path-table",
         ),
         className="table-responsive",
+        tabIndex="0",
     )
 
 

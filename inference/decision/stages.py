@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from inference.visualisation.probing import hooked
 __all__ = ["Site", "chosen", "named", "recorded", "sites", "unit_axis"]
 
 _PASSING = ("Pool", "Flatten", "Dropout", "Identity", "Permute")
+_remembered: "WeakKeyDictionary[nn.Module, list[Site]]" = WeakKeyDictionary()
 _ALIKE = 2  # images in a trial pass: what is not one line for each of them is no layer of the image's
 
 
@@ -79,11 +81,18 @@ def unit_axis(shape: tuple[int, ...]) -> int:
 def sites(loaded: LoadedModel) -> list[Site]:
     """All that may be a stage, in order: of consecutive layers with one set of weights the last, pooling left out.
 
-    The head, from which the logits come, is none of them; a network that is nothing but a head has none.
+    The head, from which the logits come, is none of them; a network that is nothing but a head has none. They are
+    remembered as long as the network is in memory.
 
     Raises:
         InvalidInput: The logits have no gradient down to the image.
     """
+    if loaded.module not in _remembered:
+        _remembered[loaded.module] = _find(loaded)
+    return list(_remembered[loaded.module])
+
+
+def _find(loaded: LoadedModel) -> list[Site]:
     trial, logits, image = _try(loaded)
     on_all_ways = _unavoidable(logits.grad_fn, image)
     last: dict[int, Any] = {}
