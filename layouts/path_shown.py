@@ -28,6 +28,7 @@ __all__ = [
     "table",
 ]
 
+_NOTHING = 0.005
 _LEGIBLE = 0.66  # of its own size the graph is at least drawn; else it is scrolled
 
 
@@ -243,6 +244,8 @@ def table(rows: Sequence[Row], compared: bool, caption: str) -> Component:
 
 
 def flow_text(path: DecisionPath, flows: Sequence[tuple[str, float]]) -> str:
-    """What enters a unit, the strongest first: `3 (+4 %), 7 (−1 %)`."""
+    """What enters a unit, the strongest first: `3 (+4 %), 7 (-1 %)`; what rounds to nothing is left out."""
     ordered = sorted(flows, key=lambda flow: -abs(flow[1]))
-    return ", ".join(f"{name} ({share_text(path.share(flow), flow)})" for name, flow in ordered)
+    shares = [(name, flow, path.share(flow)) for name, flow in ordered]
+    kept = [one for one in shares if one[2] is None or abs(one[2]) >= _NOTHING]
+    return ", ".join(f"{name} ({share_text(share, flow)})" for name, flow, share in kept)
