@@ -7,10 +7,11 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from benchmarks import explanation, grid, inside, pipeline, queries, trust
+from benchmarks import decision, explanation, grid, inside, pipeline, queries, trust
 from benchmarks.measure import Figure
 
 BENCHMARKS: Mapping[str, Callable[[Path], Iterator[Figure]]] = {
+    "decision": decision.run,
     "explanation": explanation.run,
     "grid": grid.run,
     "inside": inside.run,

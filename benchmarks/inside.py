@@ -21,32 +21,32 @@ from inference.visualisation.parametrisation import Colours
 from inference.visualisation.service import Source
 from inference.visualisation.summary import read_units
 
-__all__ = ["run"]
+__all__ = ["CLASSES", "REAL", "run"]
 
 _LAYER = "layer3"
 _STEPS = 100
-_REAL = Path(__file__).parents[2] / "shared" / "real"
-_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+REAL = Path(__file__).parents[2] / "shared" / "real"
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 def run(folder: Path) -> Iterator[Figure]:
     """ResNet-20 at 32 × 32: with its own weights and the CIFAR-10 test images where they are, else with random ones."""
     services = build_services(Settings(workspace=folder / "workspace"))
-    real = (_REAL / "resnet20.th").exists()
+    real = (REAL / "resnet20.th").exists()
     version = register(
         services.workspace,
         services.models,
         "resnet20",
         f"factory:{Path(__file__).with_name('residual.py')}:resnet20",
-        str(_REAL / "resnet20.th") if real else "none",
-        classes=_CLASSES,
+        str(REAL / "resnet20.th") if real else "none",
+        classes=CLASSES,
         image_size=32,
     )
     loaded = load(services.workspace, version)
     yield _step(loaded)
-    if not real or not tarfile.is_tarfile(_REAL / "cifar10-test.tar"):
+    if not real or not tarfile.is_tarfile(REAL / "cifar10-test.tar"):
         return
-    dataset = services.datasets.add("cifar", open_source(f"tar:{_REAL / 'cifar10-test.tar'}")).dataset
+    dataset = services.datasets.add("cifar", open_source(f"tar:{REAL / 'cifar10-test.tar'}")).dataset
     shards = index.shards_of(version, dataset)
     inspection = Inspection(folder / "inspection")
     load(services.workspace, version, fast=True)
@@ -73,7 +73,7 @@ def _step(loaded: LoadedModel) -> Figure:
         batch = torch.randn(1, 3, 32, 32)
 
     def ours() -> None:
-        ascend(loaded, request, _CLASSES)
+        ascend(loaded, request, CLASSES)
 
     def bare() -> None:
         for _ in range(_STEPS):
@@ -87,6 +87,6 @@ def _beaten(loaded: LoadedModel, best: list[float], colours: Colours) -> Figure:
     """How many units answer to their optimised image more strongly than to the best of 10,000 samples."""
     won = 0
     for unit, highest in enumerate(best):
-        found = ascend(loaded, VisualisationRequest.of({"layer": _LAYER, "unit": unit}), _CLASSES, colours)
+        found = ascend(loaded, VisualisationRequest.of({"layer": _LAYER, "unit": unit}), CLASSES, colours)
         won += found.values[0] > highest
     return Figure("Optimised images above the best of 10,000 samples", won, "the units", len(best), "units")

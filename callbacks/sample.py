@@ -32,7 +32,7 @@ from data.explanations import ExplanationRequest
 from data.samples import Row
 from data.selections import Selection
 from data.text import gettext as _
-from data.types import Run
+from data.types import Run, Sample
 from inference.catalogue import explanation_key
 from layouts import ids
 from layouts.explained import PanelIds, probability_bars, problem, verdict
@@ -42,7 +42,7 @@ from layouts.parts import empty_workspace, error_state, image_url, input_url, li
 from layouts.sample import CONTROLS, GRID, PANELS, Place, facts, head, neighbours
 from layouts.tiles import Tile
 
-__all__ = ["entropy", "find_row", "panel_run", "place", "register", "second_run", "whatif_address"]
+__all__ = ["entropy", "find_row", "panel_run", "path_address", "place", "register", "second_run", "whatif_address"]
 
 NEIGHBOURS = 12
 _TINY = 96  # pixels; below, a picture is enlarged pixel by pixel
@@ -232,6 +232,13 @@ def whatif_address(context: PageContext, sample_id: str) -> str | None:
     return link("/try", {**subject, **_kept(context)})
 
 
+def path_address(context: PageContext, sample: Sample) -> str | None:
+    """Where the decision about a sample is followed, for the class that is explained here; None without a version."""
+    if context.version is None:
+        return None
+    return context.address("/path", sample=sample.sample_id, other=None, target=one(context.parameters, "target"))
+
+
 def _kept(context: PageContext) -> dict[str, str]:
     return {
         name: value for name in ("method", "target", "contrast", "layers") if (value := one(context.parameters, name))
@@ -262,7 +269,13 @@ def _shown(services: Services, context: PageContext, before: dict[str, Any] | No
     }
     known = list(dict.fromkeys(c for run in runs.values() if run for c in run.classes)) or list(context.dataset.classes)
     shared = (
-        head(sample, context.dataset.name, where, whatif_address(context, sample.sample_id)),
+        head(
+            sample,
+            context.dataset.name,
+            where,
+            whatif_address(context, sample.sample_id),
+            path_address(context, sample),
+        ),
         no_update if subject == before else subject,
         target_options(known, one(context.parameters, "target")),
         class_options(classes) if len(classes) > 10 else [],

@@ -1,5 +1,7 @@
 """The application: everything that answers requests, put together from settings and services."""
 
+from typing import Any
+
 from dash import Dash
 from flask import Flask, Response, jsonify
 from werkzeug.exceptions import HTTPException
@@ -7,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from callbacks import shell as shell_callbacks
 from callbacks import trusting
 from callbacks.services import Services
-from dashboard import language, media, reason_pictures, security, vendor
+from dashboard import language, media, path_pictures, reason_pictures, security, vendor
 from dashboard.pages import menu, register_pages
 from dashboard.settings import Settings
 from data.text import current_language
@@ -31,11 +33,20 @@ _INDEX = """<!DOCTYPE html>
         <footer hidden>{%config%}{%scripts%}{%renderer%}</footer>
     </body>
 </html>"""
+_LIBRARY_OF_GRAPHS = "dash_cytoscape"
 _BASE64_SHARE = 1.4  # an upload arrives as base64 within JSON: 4/3 of its bytes and a little around them
 
 
 class _Vitrine(Dash):  # type: ignore[misc]
-    """Dash, whose first page is in the person's language too."""
+    """Dash, whose first page is in the person's language too, and does not load what few pages need."""
+
+    def _collect_and_register_resources(self, resources: list[dict[str, Any]], *rest: Any, **options: Any) -> Any:
+        """Serves the graph's library and leaves it to the page with a graph to ask for it."""
+        own = [
+            {**resource, "dynamic": True} if resource.get("namespace") == _LIBRARY_OF_GRAPHS else resource
+            for resource in resources
+        ]
+        return super()._collect_and_register_resources(own, *rest, **options)
 
     def interpolate_index(self, **parts: str) -> str:
         """The page that loads everything else."""
@@ -74,6 +85,7 @@ def create_app(settings: Settings, services: Services) -> Dash:
     server.register_blueprint(vendor.blueprint())
     server.register_blueprint(media.blueprint(services))
     server.register_blueprint(reason_pictures.blueprint(services))
+    server.register_blueprint(path_pictures.blueprint(services))
     server.add_url_rule("/healthz", "healthz", lambda: jsonify(status="ok"))
     server.register_error_handler(HTTPException, _refusal)
     _finish_set_up(app)

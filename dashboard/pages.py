@@ -17,6 +17,7 @@ from callbacks import jobs as jobs_callbacks
 from callbacks import maps as maps_callbacks
 from callbacks import models as models_callbacks
 from callbacks import overview as overview_callbacks
+from callbacks import path as path_callbacks
 from callbacks import reasons as reasons_callbacks
 from callbacks import sample as sample_callbacks
 from callbacks import try_it as try_it_callbacks
@@ -36,6 +37,7 @@ from layouts import (
     maps,
     models,
     overview,
+    path,
     reasons,
     sample,
     try_it,
@@ -90,6 +92,7 @@ PAGES = (
     Page("reasons", "/reasons", lazy("Reasons"), "lightbulb", reasons.layout, reasons_callbacks.register),
     Page("try_it", "/try", lazy("Try"), "magic", try_it.layout, try_it_callbacks.register),
     Page("inside", "/inside", lazy("Inside"), "layers", inside.layout, inside_callbacks.register),
+    Page("path", "/path", lazy("Decision"), "diagram-3", path.layout, path_callbacks.register),
     Page("compare", "/compare", lazy("Compare"), "arrow-left-right", compare.layout, compare_callbacks.register),
     Page(
         "feedback",

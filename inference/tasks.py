@@ -45,11 +45,13 @@ __all__ = [
 ]
 
 TASKS: Mapping[str, str] = {
+    "ablate_path": "inference.worker.deciding:ablate_path",
     "ablate_unit": "inference.worker.looking:ablate_unit",
     "add_dataset": "inference.worker.datasets:add",
     "architecture": "inference.worker.describing:architecture",
     "attention": "inference.worker.interactive:attention",
     "counterfactual": "inference.worker.whatif:counterfactual",
+    "decision_path": "inference.worker.deciding:decision_path",
     "explain": "inference.worker.interactive:explain",
     "explain_shard": "inference.worker.explaining:explain_shard",
     "explanation_choices": "inference.worker.describing:explanation_choices",

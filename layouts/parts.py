@@ -56,7 +56,7 @@ ICONS = frozenset(
         "bookmark", "box-arrow-up-right", "boxes", "bullseye", "camera", "chat-left-text", "check-circle",
         "check-circle-fill", "check2", "check2-circle", "chevron-down", "chevron-left", "chevron-right",
         "chevron-up", "circle-half", "clipboard", "clock", "clock-history", "cloud-arrow-up", "collection",
-        "columns-gap", "compass", "cpu", "database", "dot", "download", "eraser", "exclamation-circle",
+        "columns-gap", "compass", "cpu", "database", "diagram-3", "dot", "download", "eraser", "exclamation-circle",
         "exclamation-triangle", "exclamation-triangle-fill", "eye", "file-earmark-image", "filter", "flag",
         "flag-fill", "folder2-open", "fullscreen", "funnel", "gear", "graph-up", "grid", "grid-3x3-gap",
         "hand-index-thumb", "hourglass-split", "house", "image", "images", "inbox", "info-circle",

@@ -137,11 +137,11 @@ def _looking(parameters: Mapping[str, Any]) -> Component:
     )
 
 
-def head(sample: Sample, dataset: str, place: Place, whatif: str | None) -> Component:
+def head(sample: Sample, dataset: str, place: Place, whatif: str | None, path: str | None = None) -> Component:
     """Title, where the sample stands, and the way on and back.
 
     Args:
-        whatif: Where the sample can be changed, if there is a version to ask.
+        whatif: Where the sample can be changed, if there is a version to ask; `path` where its decision is followed.
     """
     where = (
         _("{n} of {total}", n=number(place.position), total=number(place.total))
@@ -179,6 +179,14 @@ def head(sample: Sample, dataset: str, place: Place, whatif: str | None) -> Comp
                         **{"data-shortcut": "w", "aria-keyshortcuts": "w"},
                     )
                     if whatif
+                    else None,
+                    html.A(
+                        [icon("diagram-3"), html.Span(_("Decision"))],
+                        href=path,
+                        className="btn btn-sm btn-outline-primary",
+                        title=_("Follow the decision through the network"),
+                    )
+                    if path
                     else None,
                     _turn(place.previous, "arrow-left", _("Previous"), "ArrowLeft k"),
                     html.Span(where, className="sample-position", role="status"),

@@ -38,6 +38,8 @@ VIEWS = {
     "datasets, preview": ("/datasets?add=preview&source=digits", ".preview-card"),
     "feedback": (f"/feedback?{_DIGITS}&scope=all", "#feedback-grid .ag-row, .state"),
     "inside": (f"/inside?{_DIGITS}&layer=block1&unit=3&steps=20", "#inside-recipe"),
+    "path": (f"/path?{_DIGITS}&step=1", "#path-curve .main-svg"),
+    "path, of two versions": (f"/path?{_DIGITS}&other={OLD}", ".path-common"),
     "models": (f"/models?{_DIGITS}", ".layers"),
     "jobs": (f"/jobs?{_DIGITS}&job=1", ".job-log"),
     "no such page": ("/nowhere", ".state"),
