@@ -71,6 +71,7 @@ def test_a_decision_is_followed_from_a_sample(visit: Visit, tmp_path: Path) -> N
     page.mouse.click(*at)
     expect(page).to_have_url(re.compile(f"/inside\\?.*layer=block2.*unit={unit['unit']}"))
     page.go_back()
+    expect(page).to_have_url(re.compile(r"/path\?"))
     drawn(page)
     expect(page.locator("#path-walk")).to_contain_text("32 × 4 × 4")
 
