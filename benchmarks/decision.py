@@ -6,9 +6,8 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.inside import CLASSES, REAL
 from benchmarks.measure import Figure, compare
-from benchmarks.residual import resnet20
+from benchmarks.real import CLASSES, PICTURES, RESNET20, WEIGHTS
 from dashboard.services import build_services
 from dashboard.settings import Settings
 from data.datasets import DatasetStore
@@ -38,13 +37,11 @@ def run(folder: Path) -> Iterator[Figure]:
         version = register(services.workspace, services.models, name, arch, weights, classes=CLASSES, image_size=size)
         return load(services.workspace, version)
 
-    real = (REAL / "resnet20.th").exists()
-    factory = f"factory:{Path(__file__).with_name('residual.py')}:{resnet20.__name__}"
-    small = load_version("resnet20", factory, str(REAL / "resnet20.th") if real else "none", 32)
+    small = load_version("resnet20", RESNET20, str(WEIGHTS) if WEIGHTS.exists() else "none", 32)
     yield _time(load_version("resnet18", "torchvision:resnet18", "none", 224), 224)
     yield _time(small, 32)
-    if real and (REAL / "cifar10-test.tar").exists():
-        dataset = services.datasets.add("cifar", open_source(f"tar:{REAL / 'cifar10-test.tar'}")).dataset
+    if WEIGHTS.exists() and PICTURES.exists():
+        dataset = services.datasets.add("cifar", open_source(f"tar:{PICTURES}")).dataset
         rows = range(0, dataset.samples, dataset.samples // _FOLLOWED)
         samples = services.samples.rows(View(dataset), list(rows))
         yield from _checked(small, services.datasets, dataset, [row.sample for row in samples])

@@ -1,12 +1,12 @@
 """Looking inside: a step of activation maximisation, inspecting a layer, and whether images beat the best sample."""
 
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
 from benchmarks.measure import Figure, compare
+from benchmarks.real import CLASSES, PICTURES, RESNET20, WEIGHTS
 from dashboard.services import build_services
 from dashboard.settings import Settings
 from data.inspections import Inspection
@@ -21,32 +21,29 @@ from inference.visualisation.parametrisation import Colours
 from inference.visualisation.service import Source
 from inference.visualisation.summary import read_units
 
-__all__ = ["CLASSES", "REAL", "run"]
+__all__ = ["run"]
 
 _LAYER = "layer3"
 _STEPS = 100
-REAL = Path(__file__).parents[2] / "shared" / "real"
-CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 def run(folder: Path) -> Iterator[Figure]:
     """ResNet-20 at 32 × 32: with its own weights and the CIFAR-10 test images where they are, else with random ones."""
     services = build_services(Settings(workspace=folder / "workspace"))
-    real = (REAL / "resnet20.th").exists()
     version = register(
         services.workspace,
         services.models,
         "resnet20",
-        f"factory:{Path(__file__).with_name('residual.py')}:resnet20",
-        str(REAL / "resnet20.th") if real else "none",
+        RESNET20,
+        str(WEIGHTS) if WEIGHTS.exists() else "none",
         classes=CLASSES,
         image_size=32,
     )
     loaded = load(services.workspace, version)
     yield _step(loaded)
-    if not real or not tarfile.is_tarfile(REAL / "cifar10-test.tar"):
+    if not (WEIGHTS.exists() and PICTURES.exists()):
         return
-    dataset = services.datasets.add("cifar", open_source(f"tar:{REAL / 'cifar10-test.tar'}")).dataset
+    dataset = services.datasets.add("cifar", open_source(f"tar:{PICTURES}")).dataset
     shards = index.shards_of(version, dataset)
     inspection = Inspection(folder / "inspection")
     load(services.workspace, version, fast=True)

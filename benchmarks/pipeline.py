@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.measure import Figure
 from benchmarks.photographs import write_photographs
+from benchmarks.real import RESNET20, WEIGHTS
 from callbacks.services import Services
 from dashboard.services import build_services
 from dashboard.settings import Settings
@@ -34,7 +35,6 @@ __all__ = ["run"]
 
 _BATCH = 64
 _MANY = (10_000, 100_000)
-_CIFAR_WEIGHTS = Path(__file__).parents[2] / "shared" / "real" / "resnet20.th"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ def run(folder: Path) -> Iterator[Figure]:
         services.workspace,
         services.models,
         "resnet20",
-        f"factory:{Path(__file__).with_name('residual.py')}:resnet20",
-        str(_CIFAR_WEIGHTS) if _CIFAR_WEIGHTS.exists() else "none",
+        RESNET20,
+        str(WEIGHTS) if WEIGHTS.exists() else "none",
         image_size=32,
     )
     miniatures = _miniatures(folder / "miniatures", photographs, _MANY[0])

@@ -1,6 +1,7 @@
 """Decision path: has a decision followed, draws what was found, and steps through it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
@@ -258,7 +259,7 @@ def _offered(services: Services, followed: Followed) -> tuple[Any, ...]:
     listed = [layer.name for layer in architecture.layers if units_in(layer.shape)] if architecture else []
     listed += [name for name in followed.request.layers if name not in listed]
     return (
-        subject_box(path_parts.pictured(card, seen), facts, links),
+        subject_box(replace(card, image=seen), facts, links),
         target_options(side.classes, followed.request.target),
         others,
         listed,
@@ -290,7 +291,7 @@ def _drawn(
     return (
         path_parts.about_paths(services, followed, path, other),
         drawing(drawn, theme, step, compared) if library else None,
-        legend(*path_parts.legend_of(followed, compared)),
+        legend(*path_parts.legend_of(compared)),
         path_parts.table_of(followed, path, other),
         f"/media/path/{path.key}.json",
     )

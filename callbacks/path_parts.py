@@ -1,7 +1,6 @@
 """What is said of decision paths: sentences, tables, cards. Pure functions from paths to components and texts."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from dash import html
@@ -14,7 +13,7 @@ from inference.decision.comparing import common, partner
 from inference.decision.keys import cached_arrays
 from inference.grids import grid_shape
 from layouts.figures.path import share_text
-from layouts.parts import Card, number, percent
+from layouts.parts import number, percent
 from layouts.path_shown import Row, about, common_table, flow_text, hovered, table
 from layouts.path_walk import Picture, Step
 
@@ -25,15 +24,9 @@ __all__ = [
     "hover",
     "legend_of",
     "picture_url",
-    "pictured",
     "step_of",
     "table_of",
 ]
-
-
-def pictured(card: Card, image: str) -> Card:
-    """The card with the image as the network sees it."""
-    return replace(card, image=image)
 
 
 def picture_url(path: DecisionPath, stage: int, unit: int) -> str:
@@ -196,7 +189,7 @@ def _comparison(services: Services, followed: Followed, path: DecisionPath, othe
     return [*(html.P(word) for word in words), common_table(rows)]
 
 
-def legend_of(followed: Followed, compared: bool) -> tuple[list[tuple[str, str]], str]:
+def legend_of(compared: bool) -> tuple[list[tuple[str, str]], str]:
     """What colours and lines mean."""
     if compared:
         entries = [

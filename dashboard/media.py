@@ -6,18 +6,18 @@ they got for ever.
 
 import io
 import json
-import re
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Response, request
 from PIL import Image
 
 from callbacks.explaining import is_signed
 from callbacks.reproducing import recipe
 from callbacks.services import Services
 from dashboard.colour_maps import SEQUENTIAL, colour_tables, overlay
+from dashboard.kept import FOR_EVER, checked, png
 from data.cache import FileCache
 from data.errors import InvalidInput, NotFound, VitrineError
 from data.images import decode
@@ -32,9 +32,7 @@ __all__ = ["THUMBNAIL_SIZE", "blueprint", "reduced"]
 
 MAX_SIDE = 2048
 MAX_MAP_SIDE = 1024
-_FOR_EVER = "private, max-age=31536000, immutable"
 _AN_HOUR = "public, max-age=3600"
-_KEY = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -73,7 +71,7 @@ def blueprint(services: Services) -> Blueprint:
         sample = find(dataset, row)
         seen = to_input_image(decode(services.datasets.read(dataset, sample)), preprocessing)
         grey = len(preprocessing.mean) == 1
-        return _picture(_png(seen.convert("L") if grey else seen), "image/png", sample.digest)
+        return _picture(png(seen.convert("L") if grey else seen), "image/png", sample.digest)
 
     @media.get("/map/<key>.png")
     def map_picture(key: str) -> Response:
@@ -83,7 +81,7 @@ def blueprint(services: Services) -> Blueprint:
             _colours(request.args.get("colours", "inferno")),
             is_signed(cached_explanation(services.cache, key)),
         )
-        return _picture(_png(drawn), "image/png", key, key)
+        return _picture(png(drawn), "image/png", key, key)
 
     @media.get("/map/<key>.f32")
     def map_values(key: str) -> Response:
@@ -102,7 +100,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @media.get("/map/<key>.json")
     def map_recipe(key: str) -> Response:
-        found = recipe(services, _checked(key), request.args.to_dict())
+        found = recipe(services, checked(key), request.args.to_dict())
         return Response(json.dumps(found, indent=2, ensure_ascii=False), mimetype="application/json")
 
     @media.get("/colours.json")
@@ -111,7 +109,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @media.get("/vision/<key>.<any(png, json):kind>")
     def vision(key: str, kind: str) -> Response:
-        path = services.cache.get(VISUALISATION_CACHE, _checked(key), f".{kind}")
+        path = services.cache.get(VISUALISATION_CACHE, checked(key), f".{kind}")
         if path is None:
             raise NotFound("This image is not in the cache any more; open the unit again")
         # While it forms, the same address shows another image in a moment; `v` is given when it is done.
@@ -119,7 +117,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @media.get("/upload/<digest>.png")
     def upload(digest: str) -> Response:
-        path = services.cache.get("uploads", _checked(digest), ".png")
+        path = services.cache.get("uploads", checked(digest), ".png")
         if path is None:
             raise NotFound("This upload is not kept any more; upload it again")
         return _picture(path.read_bytes(), "image/png", digest, digest)
@@ -140,7 +138,7 @@ def reduced(values: npt.NDArray[np.float32], most: int) -> npt.NDArray[np.float3
 
 def _values(cache: FileCache, key: str) -> npt.NDArray[np.float32]:
     """The map that is cached under the key, (H, W)."""
-    path = cache.get(EXPLANATION_CACHE, _checked(key), ".npy")
+    path = cache.get(EXPLANATION_CACHE, checked(key), ".npy")
     if path is None:
         raise NotFound("This explanation is not in the cache any more; open the sample again")
     values: npt.NDArray[np.float32] = np.load(path, allow_pickle=False)
@@ -165,18 +163,6 @@ def _scale(text: str) -> float | None:
     return value
 
 
-def _checked(key: str) -> str:
-    if not _KEY.fullmatch(key):
-        abort(404)
-    return key
-
-
-def _png(picture: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def _encode(picture: Image.Image) -> bytes:
     """WebP, without loss where the picture is so small that every pixel is looked at."""
     buffer = io.BytesIO()
@@ -189,5 +175,5 @@ def _picture(content: bytes, mimetype: str, digest: str, asked: str | None = Non
     asked = asked if asked is not None else request.args.get("v", "")
     lasting = len(asked) >= 8 and digest.startswith(asked)
     return Response(
-        content, mimetype=mimetype, headers={"Cache-Control": _FOR_EVER if lasting else "private, max-age=300"}
+        content, mimetype=mimetype, headers={"Cache-Control": FOR_EVER if lasting else "private, max-age=300"}
     )

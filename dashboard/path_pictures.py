@@ -3,9 +3,7 @@
 A request names a content key, a stage and a unit, so that browsers may keep what they got for ever.
 """
 
-import io
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -16,13 +14,12 @@ from PIL import Image
 
 from callbacks.services import Services
 from dashboard.colour_maps import overlay
-from data.paths import CELLS
+from dashboard.kept import answer, checked
+from data.paths import cells
 from inference.decision.keys import cached_ablation, cached_arrays, cached_path
 
 __all__ = ["blueprint"]
 
-_FOR_EVER = "private, max-age=31536000, immutable"
-_KEY = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
 _SIDE = 192  # pixels
 _DIM = 0.78  # how far what lies outside of a region is darkened
 
@@ -32,7 +29,7 @@ def blueprint(services: Services) -> Blueprint:
     pictures = Blueprint("path_pictures", __name__, url_prefix="/media/path")
 
     def arrays(key: str) -> Mapping[str, np.ndarray]:
-        found = cached_arrays(services.cache, _checked(key))
+        found = cached_arrays(services.cache, checked(key))
         if found is None:
             abort(404)
         return found
@@ -41,21 +38,21 @@ def blueprint(services: Services) -> Blueprint:
     def unit(key: str, stage: int, unit: int) -> Response:
         found = arrays(key)
         if stage == 0:
-            return _png(_region(found["picture"], unit))
+            return answer(_region(found["picture"], unit))
         listed = found.get(f"units_{stage}")
         if listed is None or unit not in listed:
             abort(404)
         values = found[f"maps_{stage}"][int(np.flatnonzero(listed == unit)[0])]
-        return _png(_laid_over(found["picture"], np.clip(values, 0, None), signed=False))
+        return answer(_laid_over(found["picture"], np.clip(values, 0, None), signed=False))
 
     @pictures.get("/<key>/pixels.png")
     def pixels(key: str) -> Response:
         found = arrays(key)
-        return _png(_laid_over(found["picture"], found["pixels"], signed=True))
+        return answer(_laid_over(found["picture"], found["pixels"], signed=True))
 
     @pictures.get("/<key>.json")
     def facts(key: str) -> Response:
-        path = cached_path(services.cache, _checked(key))
+        path = cached_path(services.cache, checked(key))
         if path is None:
             abort(404)
         ablation = cached_ablation(services.cache, key)
@@ -67,7 +64,7 @@ def blueprint(services: Services) -> Blueprint:
 
 def _region(picture: npt.NDArray[np.uint8], cell: int) -> Image.Image:
     """The picture with all but one of its regions darkened."""
-    places = [np.arange(side) * min(CELLS, side) // side for side in picture.shape[:2]]
+    places = [cells(side) for side in picture.shape[:2]]
     columns = int(places[1][-1]) + 1
     if cell >= (int(places[0][-1]) + 1) * columns:
         abort(404)
@@ -89,15 +86,3 @@ def _enlarged(picture: npt.NDArray[np.uint8]) -> Image.Image:
     image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture).convert("RGB")
     coarse = max(image.size) * 2 <= _SIDE
     return image.resize((_SIDE, _SIDE), Image.Resampling.NEAREST if coarse else Image.Resampling.BILINEAR)
-
-
-def _checked(key: str) -> str:
-    if not _KEY.fullmatch(key):
-        abort(404)
-    return key
-
-
-def _png(picture: Image.Image) -> Response:
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=1)
-    return Response(buffer.getvalue(), mimetype="image/png", headers={"Cache-Control": _FOR_EVER})

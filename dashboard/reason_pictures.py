@@ -3,9 +3,6 @@
 A request names a content key and a place, so that browsers may keep what they got for ever.
 """
 
-import io
-import re
-
 import numpy as np
 import numpy.typing as npt
 from flask import Blueprint, Response, abort, request
@@ -13,13 +10,12 @@ from PIL import Image
 
 from callbacks.services import Services
 from dashboard.colour_maps import overlay
+from dashboard.kept import answer, checked
 from inference.explained import MEAN_IMAGE_CACHE
 from inference.reasons import REASON_CACHE
 
 __all__ = ["blueprint"]
 
-_FOR_EVER = "private, max-age=31536000, immutable"
-_KEY = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
 _SIDE = 256  # pixels; drawn smoothly, for a grid's cells are no edges of anything
 _GONE = "This is not in the cache any more; load the page again\n"
 
@@ -37,36 +33,20 @@ def blueprint(services: Services) -> Blueprint:
         scale = float(np.abs(grids[[place, together]]).max())
         smooth = np.asarray(Image.fromarray(grids[place]).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC))
         signed = bool(request.args.get("signed"))
-        return _png(overlay(smooth if signed else np.clip(smooth, 0, None), scale or None, signed=signed))
+        return answer(overlay(smooth if signed else np.clip(smooth, 0, None), scale or None, signed=signed))
 
     @pictures.get("/mean/<key>.png")
     def mean(key: str) -> Response:
-        path = services.cache.get(MEAN_IMAGE_CACHE, _checked(key), ".png")
+        path = services.cache.get(MEAN_IMAGE_CACHE, checked(key), ".png")
         if path is None:
             return Response(_GONE, 404, mimetype="text/plain")
-        return _answer(path.read_bytes())
+        return answer(path.read_bytes())
 
     return pictures
 
 
 def _grids(services: Services, key: str) -> npt.NDArray[np.float32]:
-    path = services.cache.get(REASON_CACHE, _checked(key), ".npy")
+    path = services.cache.get(REASON_CACHE, checked(key), ".npy")
     if path is None:
         abort(404)
     return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
-
-
-def _checked(key: str) -> str:
-    if not _KEY.fullmatch(key):
-        abort(404)
-    return key
-
-
-def _png(picture: Image.Image) -> Response:
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=1)
-    return _answer(buffer.getvalue())
-
-
-def _answer(content: bytes) -> Response:
-    return Response(content, mimetype="image/png", headers={"Cache-Control": _FOR_EVER})

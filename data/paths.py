@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from data.errors import InvalidInput
 
 __all__ = [
@@ -16,6 +19,7 @@ __all__ = [
     "PathRequest",
     "PathStage",
     "PathUnit",
+    "cells",
 ]
 
 CELLS = 4
@@ -222,6 +226,11 @@ class Ablation:
     def change(self, values: Sequence[float]) -> float:
         """How far logits are from the unchanged one, on average over the counts."""
         return sum(abs(value - self.logit) for value in values) / max(len(values), 1)
+
+
+def cells(side: int) -> npt.NDArray[np.int64]:
+    """(side,): to which of `CELLS` equal parts each pixel of a side belongs; a small image has fewer parts."""
+    return np.arange(side, dtype=np.int64) * min(CELLS, side) // side
 
 
 def _number(given: Mapping[str, Any], name: str, default: int, bounds: tuple[int, int]) -> int:

@@ -12,15 +12,19 @@ from data.errors import InvalidInput
 from data.export import export_feedback
 from data.feedback import FeedbackQuery
 from data.samples import View
-from data.types import FeedbackKind
+from data.types import FeedbackKind, FlagReason, Verdict
 
 __all__ = ["register"]
+
+_CHOICE = (
+    f"Of a verdict: {', '.join(Verdict)}; of a flag: {', '.join(FlagReason)}, or nothing; of a tag: the tag itself."
+)
 
 _group = typer.Typer(no_args_is_help=True, help="Give, list, take back and export feedback.")
 
 PersonOption = Annotated[str | None, typer.Option(help="Who says so; default: VITRINE_PERSON.")]
 DatasetOption = Annotated[str | None, typer.Option(help="Only of this dataset.")]
-KindOption = Annotated[str | None, typer.Option(help="Only this kind: confirm, relabel, flag, comment or undo.")]
+KindOption = Annotated[str | None, typer.Option(help=f"Only this kind: {', '.join(FeedbackKind)}.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,9 +37,10 @@ def add(
     context: typer.Context,
     dataset: DatasetArgument,
     sample_id: Annotated[str, typer.Argument(help="The sample.")],
-    kind: Annotated[str, typer.Option(help="confirm, relabel, flag or comment.")],
+    kind: Annotated[str, typer.Option(help="confirm, relabel, flag, comment, verdict or tag.")],
     label: Annotated[str | None, typer.Option(help="The right class, for relabel.")] = None,
     model: Annotated[str | None, typer.Option(help="MODEL or MODEL@VERSION that was looked at.")] = None,
+    choice: Annotated[str | None, typer.Option(help=_CHOICE)] = None,
     comment: Annotated[str, typer.Option(help="A remark.")] = "",
     person: PersonOption = None,
 ) -> None:
@@ -60,6 +65,7 @@ def add(
         model=version.model if version else None,
         version=version.version if version else None,
         label=label,
+        choice=choice,
         comment=comment,
         shown_label=row.sample.label,
         shown_prediction=row.prediction,

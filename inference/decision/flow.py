@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from data.paths import CELLS
+from data.paths import cells
 from inference.decision.relevance import Way, by_unit
 from inference.decision.stages import unit_axis
 from inference.explanations.protocol import Pulse, unheard
@@ -55,11 +55,11 @@ def strongest(contributions: Sequence[Tensor], count: int) -> list[list[int]]:
 
 def by_region(pixels: Tensor) -> Tensor:
     """(N, cells) sums over `CELLS` × `CELLS` regions, row by row, of (N, H, W); a small image has fewer regions."""
-    places = [_cells(side, pixels.device) for side in pixels.shape[1:]]
+    places = [torch.from_numpy(cells(side)).to(pixels.device) for side in pixels.shape[1:]]
     rows, columns = (int(place[-1]) + 1 for place in places)
     summed = torch.zeros(len(pixels), rows * columns, device=pixels.device, dtype=pixels.dtype)
-    cells = (places[0][:, None] * columns + places[1]).flatten()
-    return summed.index_add(1, cells, pixels.flatten(1))
+    regions = (places[0][:, None] * columns + places[1]).flatten()
+    return summed.index_add(1, regions, pixels.flatten(1))
 
 
 def flows(way: Way, drawn: Sequence[Sequence[int]], pulse: Pulse = unheard) -> Flow:
@@ -110,8 +110,3 @@ def _mask(values: Tensor, units: Sequence[int]) -> Tensor:
     kept = torch.zeros(values.shape[axis], device=values.device)
     kept[list(units)] = 1
     return kept.reshape([-1 if at == axis else 1 for at in range(values.ndim)])
-
-
-def _cells(side: int, device: torch.device) -> Tensor:
-    """To which of `CELLS` equal parts each pixel of a side belongs."""
-    return torch.arange(side, device=device) * min(CELLS, side) // side

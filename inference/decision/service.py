@@ -4,7 +4,7 @@ import io
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -27,43 +27,56 @@ from inference.grids import feature_grid
 from inference.models import LoadedModel, load
 from inference.preprocessing import to_array
 
-__all__ = ["ablate", "follow", "ranking", "stages_of", "trace"]
+__all__ = ["Decision", "ablate", "follow", "ranking", "stages_of", "trace"]
 
 _STRONGEST = 6  # units of a stage that are shown for their activation alone
 _MOST_SIDE = 64  # cells of a map; more tell an eye nothing
 _WALKED = 0.5  # how much of the work is done by then
 
 
-def follow(
-    workspace: Workspace,
-    cache: FileCache,
-    version: ModelVersion,
-    classes: Sequence[str],
-    content: bytes,
-    image_digest: str,
-    request: PathRequest,
-    pulse: Pulse = unheard,
-) -> DecisionPath:
-    """Follows a decision through a version; arrays lie in the cache under the answer's key.
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whose decision about which image is followed, and what is asked of it.
 
-    Args:
+    Attributes:
         classes: Names in the order of the logits, see `inference.class_names`.
         content: The image file's bytes, `image_digest` their SHA-256.
+    """
+
+    workspace: Workspace
+    version: ModelVersion
+    classes: Sequence[str]
+    content: bytes
+    image_digest: str
+    request: PathRequest
+
+    def key(self, target: str | None) -> str:
+        """Under which the path to a class is cached."""
+        return path_key(self.version, self.classes, self.image_digest, replace(self.request, target=target))
+
+    def load(self) -> tuple[LoadedModel, Tensor]:
+        """The network and its input, (C, H, W)."""
+        loaded = load(self.workspace, self.version)
+        image = to_array(decode(self.content), self.version.preprocessing)
+        return loaded, torch.from_numpy(image).to(loaded.device)
+
+
+def follow(cache: FileCache, decision: Decision, pulse: Pulse = unheard) -> DecisionPath:
+    """Follows a decision through a version; arrays lie in the cache under the answer's key.
 
     Raises:
         InvalidInput: There is no such class or layer, or the network cannot be followed.
         Cancelled: Nobody waits any more.
     """
-    asked = path_key(version, classes, image_digest, request)
+    target, classes = decision.request.target, decision.classes
+    asked = decision.key(target)
     known = cached_path(cache, asked)
     if known is not None:
         return known
-    if request.target is not None and request.target not in classes:
-        raise InvalidInput.choice("target", request.target, classes)
-    loaded = load(workspace, version)
-    image = torch.from_numpy(to_array(decode(content), version.preprocessing)).to(loaded.device)
-    traced, arrays = trace(loaded, image, classes, request, pulse)
-    key = path_key(version, classes, image_digest, replace(request, target=traced.target))
+    if target is not None and target not in classes:
+        raise InvalidInput.choice("target", target, classes)
+    traced, arrays = trace(*decision.load(), classes, decision.request, pulse)
+    key = decision.key(traced.target)
     found = replace(traced, key=key)
     packed = io.BytesIO()
     np.savez(packed, **arrays)  # type: ignore[arg-type]
@@ -105,16 +118,7 @@ def trace(
     return path, {"picture": picture, **_arrays(path, way)}
 
 
-def ablate(
-    workspace: Workspace,
-    cache: FileCache,
-    version: ModelVersion,
-    classes: Sequence[str],
-    content: bytes,
-    image_digest: str,
-    request: PathRequest,
-    pulse: Pulse = unheard,
-) -> Ablation:
+def ablate(cache: FileCache, decision: Decision, pulse: Pulse = unheard) -> Ablation:
     """What becomes of the decision without the units of its path; see `inference.decision.ablation`.
 
     Those of its units that speak for the class are taken away, the strongest first; without those that speak against
@@ -124,17 +128,16 @@ def ablate(
         InvalidInput: As `follow`, or the network has no units between image and logits.
         Cancelled: Nobody waits any more.
     """
-    path = follow(workspace, cache, version, classes, content, image_digest, request)
+    path = follow(cache, decision)
     known = cached_ablation(cache, path.key)
     if known is not None:
         return known
-    loaded = load(workspace, version)
-    image = torch.from_numpy(to_array(decode(content), version.preprocessing)).to(loaded.device)
     ranked = ranking(path)
     if not ranked:
         raise InvalidInput("This network has no units between the image and its logits, so there are none to take away")
-    target = list(classes).index(path.target)
-    found = ablation.ablate(loaded, image, (target, path.target), stages_of(loaded, request), ranked, pulse)
+    loaded, image = decision.load()
+    target = list(decision.classes).index(path.target), path.target
+    found = ablation.ablate(loaded, image, target, stages_of(loaded, decision.request), ranked, pulse)
     cache.put(PATH_CACHE, ablation_key(path.key), ".json", json.dumps(asdict(found)).encode())
     return found
 

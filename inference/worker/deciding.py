@@ -23,7 +23,7 @@ def decision_path(context: WorkerContext, payload: Mapping[str, Any]) -> dict[st
         InvalidInput: There is no such class or layer, or the network cannot be followed.
         NotFound: There is no such dataset, sample or version.
     """
-    return asdict(service.follow(**_asked(context, payload)))
+    return asdict(service.follow(context.cache, _asked(context, payload), task_pulse()))
 
 
 def ablate_path(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,20 +31,18 @@ def ablate_path(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str,
 
     Payload and errors: as `decision_path`.
     """
-    return asdict(service.ablate(**_asked(context, payload)))
+    return asdict(service.ablate(context.cache, _asked(context, payload), task_pulse()))
 
 
-def _asked(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
+def _asked(context: WorkerContext, payload: Mapping[str, Any]) -> service.Decision:
     dataset = context.datasets.get(payload["dataset"])
     version = context.models.get(payload["model"], payload["version"])
     sample = context.samples.row(View(dataset), payload["row"]).sample
-    return {
-        "workspace": context.workspace,
-        "cache": context.cache,
-        "version": version,
-        "classes": class_names(version, dataset),
-        "content": context.datasets.read(dataset.name, sample),
-        "image_digest": sample.digest,
-        "request": PathRequest.of(payload),
-        "pulse": task_pulse(),
-    }
+    return service.Decision(
+        workspace=context.workspace,
+        version=version,
+        classes=class_names(version, dataset),
+        content=context.datasets.read(dataset.name, sample),
+        image_digest=sample.digest,
+        request=PathRequest.of(payload),
+    )

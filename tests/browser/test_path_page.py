@@ -19,16 +19,18 @@ _PLACE = """(id) => {
   const box = graph.container().getBoundingClientRect();
   return [box.x + place.x, box.y + place.y];
 }"""
-_THERE = "() => document.querySelector('#path-graph-box > div')?._cyreg?.cy.nodes('.unit').length"
-_UNITS = """() => document.querySelector("#path-graph-box > div")._cyreg.cy.nodes(".unit").map((node) => node.data())"""
+# One look, for the page may be drawn anew between two.
+_UNITS = """() => {
+  const units = document.querySelector("#path-graph-box > div")?._cyreg?.cy.nodes(".unit").map((node) => node.data());
+  return units?.length ? units : null;
+}"""
 
 
 def drawn(page: Page) -> list[dict[str, Any]]:
     """The units of the graph, once the curve beside it is there too."""
     expect(page.locator("#path-curve .main-svg").first).to_be_visible()
     expect(page.locator("#path-graph-box canvas").first).to_be_visible()
-    page.wait_for_function(_THERE)
-    found: list[dict[str, Any]] = page.evaluate(_UNITS)
+    found: list[dict[str, Any]] = page.wait_for_function(_UNITS).json_value()
     return found
 
 

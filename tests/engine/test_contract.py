@@ -36,7 +36,7 @@ def four():
 CLASSES = ("red", "green", "blue")
 EVENT = {
     "id", "at", "person", "kind", "dataset", "sample_id", "row", "model", "version", "label", "comment",
-    "shown_label", "shown_prediction", "undoes", "undone",
+    "shown_label", "shown_prediction", "undoes", "undone", "choice", "regions", "shown_explanation",
 }  # fmt: skip
 JOB = {
     "id", "kind", "key", "parameters", "state", "owner", "after", "done", "total", "unit", "rate", "message", "error",
@@ -194,11 +194,15 @@ def test_feedback_is_given_listed_taken_back_and_exported(indexed: CommandLine) 
     assert listed == event
     assert indexed.result("feedback", "undo", str(event["id"]))["feedback"]["undoes"] == event["id"]
     assert "taken back already" in indexed.refused("feedback", "undo", str(event["id"]))
+    judged = ("feedback", "add", "pictures", "green/1.png", "--kind", "verdict", "--model", "net")
+    verdict = indexed.result(*judged, "--choice", "right_for_the_wrong_reason")["feedback"]
+    assert (verdict["kind"], verdict["choice"]) == ("verdict", "right_for_the_wrong_reason")
+    assert "allowed: " in indexed.refused(*judged, "--choice", "splendid")
     for ending in ("csv", "jsonl", "parquet"):
         exported = indexed.result("feedback", "export", "--out", f"events.{ending}")
-        assert exported == {"out": f"events.{ending}", "events": 2}
+        assert exported == {"out": f"events.{ending}", "events": 3}
     lines = (indexed.folder / "events.jsonl").read_text().splitlines()
-    assert [json.loads(line)["kind"] for line in lines] == ["relabel", "undo"]
+    assert [json.loads(line)["kind"] for line in lines] == ["relabel", "undo", "verdict"]
 
 
 def test_jobs_tell_what_was_done(indexed: CommandLine) -> None:
