@@ -40,15 +40,28 @@ class Lesson:
     contradicted: bool
 
 
-def lessons(log: FeedbackLog, dataset: str) -> list[Lesson]:
+def lessons(log: FeedbackLog, dataset: str, person: str | None = None, until: int | None = None) -> list[Lesson]:
     """What stands on each sample of the dataset that has feedback other than comments and tags, by row.
+
+    Args:
+        person: Whose words alone count; None for everybody's.
+        until: The last event that counts, so that what was asked for once stays what it was; None for all.
 
     Raises:
         InvalidInput: Two masks of one sample differ in size.
     """
+    said: list[FeedbackEvent] = []
+    taken_back: set[int | None] = set()
+    for event in log.stream(FeedbackQuery(dataset=dataset)):
+        if until is not None and event.id > until:
+            break
+        if event.kind is FeedbackKind.UNDO:
+            taken_back.add(event.undoes)
+        elif (event.kind in _CLASS or event.kind is FeedbackKind.VERDICT) and person in (None, event.person):
+            said.append(event)
     by_row: dict[int, list[FeedbackEvent]] = {}
-    for event in log.stream(FeedbackQuery(dataset=dataset, undone=False)):
-        if event.kind in _CLASS or event.kind is FeedbackKind.VERDICT:
+    for event in said:
+        if event.id not in taken_back:
             by_row.setdefault(event.row, []).append(event)
     return [_lesson(by_row[row]) for row in sorted(by_row)]
 

@@ -253,6 +253,11 @@ def train(work: Work) -> dict[str, Any]:
     return _one_task(work, "train", lazy("steps"))
 
 
+def finetune(work: Work) -> dict[str, Any]:
+    """Trains a version on from feedback. Parameters: dataset, model, settings, person, until; see the task."""
+    return _one_task(work, "finetune", lazy("steps"))
+
+
 def add(work: Work) -> dict[str, Any]:
     """Adds a dataset. Parameters: name, source."""
     return _one_task(work, "add_dataset", lazy("files"))
@@ -267,6 +272,7 @@ def _one_task(work: Work, task: str, unit: str) -> dict[str, Any]:
 HANDLERS: Mapping[str, Callable[[Work], dict[str, Any]]] = {
     "add": add,
     "explain": explain,
+    "finetune": finetune,
     "index": index,
     "inspect": inspect,
     "project": project,

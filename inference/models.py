@@ -25,7 +25,7 @@ from inference.optimised import fold_batch_norm, lay_channels_last
 from inference.passes import activation_bytes
 from inference.seeding import seeded
 
-__all__ = ["LoadedModel", "load", "read_classes", "register", "register_module"]
+__all__ = ["LoadedModel", "load", "read_classes", "read_network", "register", "register_module", "register_tuned"]
 
 _ALGORITHM = "model-1"
 _SIZES = (224, 256)
@@ -155,6 +155,47 @@ def register_module(
     )
 
 
+def register_tuned(
+    workspace: Workspace, models: ModelStore, parent: ModelVersion, network: nn.Module, notes: Mapping[str, Any]
+) -> ModelVersion:
+    """Adds a network that was trained on from a version as the next version of the same model.
+
+    Its architecture, code, preprocessing, classes and layers are the parent's, whatever has become of the files that
+    the parent came from.
+
+    Raises:
+        WorkspaceDamaged: A file of the parent is missing or was changed.
+    """
+    adapter, description = _opened(workspace, parent)
+    return _store(
+        workspace,
+        models,
+        parent.model,
+        parent.arch,
+        network,
+        parent.preprocessing,
+        parent.classes,
+        description["built_with"],
+        adapter=adapter,
+        parent=parent.version,
+        notes=notes,
+        chosen_layers=(parent.embedding_layer, parent.explain_layer),
+    )
+
+
+def read_network(workspace: Workspace, version: ModelVersion) -> nn.Module:
+    """The version's network as it was registered, of the caller's own: nothing in it is folded, and nobody shares it.
+
+    Raises:
+        WorkspaceDamaged, InvalidInput: As `load`.
+    """
+    adapter, description = _opened(workspace, version)
+    with seeded(0):
+        network = adapter.build(description["built_with"], version.preprocessing.image_size)
+    match(network, VersionFiles(workspace.model(version.model, version.version)).read_state(description))
+    return _frozen(network)
+
+
 def load(workspace: Workspace, version: ModelVersion, *, fast: bool = False) -> LoadedModel:
     """The version's network; the few that were used last stay in memory.
 
@@ -169,7 +210,7 @@ def load(workspace: Workspace, version: ModelVersion, *, fast: bool = False) -> 
     key = (workspace.root, version.digest, fast)
     with _loading:
         if key not in _loaded:
-            network = _read(workspace, version)
+            network = read_network(workspace, version)
             needed = 0
             size, channels = version.preprocessing.image_size, len(version.preprocessing.mean)
             if fast:
@@ -331,11 +372,8 @@ def _check_classes(classes: Sequence[str], outputs: int) -> None:
         raise InvalidInput(f"The class name {twice!r} is given more than once; each must be unique")
 
 
-def _read(workspace: Workspace, version: ModelVersion) -> nn.Module:
+def _opened(workspace: Workspace, version: ModelVersion) -> tuple[Adapter, Mapping[str, Any]]:
+    """The adapter of a version, with the code that was kept with it, and what its folder says."""
     files = VersionFiles(workspace.model(version.model, version.version))
     description = files.read_description(version)
-    adapter = open_adapter(version.arch, files.code_to_run(description))
-    with seeded(0):
-        network = adapter.build(description["built_with"], version.preprocessing.image_size)
-    match(network, files.read_state(description))
-    return _frozen(network)
+    return open_adapter(version.arch, files.code_to_run(description)), description

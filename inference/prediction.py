@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from data.runs import SHARD_SCHEMA
-from data.types import PRECISIONS
+from data.types import PRECISIONS, Preprocessing
 from inference.models import LoadedModel
 from inference.passes import forward
 
-__all__ = ["Output", "predict", "predict_pixels", "softmax", "table"]
+__all__ = ["Output", "normalised", "predict", "predict_pixels", "softmax", "table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,17 @@ def predict_pixels(loaded: LoadedModel, pixels: np.ndarray, precision: str = PRE
         pixels: (N, H, W, C) uint8, from `inference.preprocessing.to_pixels`.
         precision: One of `data.types.PRECISIONS`.
     """
-    preprocessing = loaded.version.preprocessing
-    batch = torch.from_numpy(pixels).to(loaded.device).permute(0, 3, 1, 2).float().div_(255)  # channels last
+    return _output(loaded, normalised(pixels, loaded.version.preprocessing, loaded.device), precision)
+
+
+def normalised(pixels: np.ndarray, preprocessing: Preprocessing, device: torch.device) -> Tensor:
+    """The network's input, (N, C, H, W) float32 with its channels last in memory, from (N, H, W, C) uint8."""
+    batch = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float().div_(255)
     mean, std = (
-        torch.tensor(values, dtype=torch.float32, device=loaded.device)[:, None, None]
+        torch.tensor(values, dtype=torch.float32, device=device)[:, None, None]
         for values in (preprocessing.mean, preprocessing.std)
     )
-    return _output(loaded, batch.sub_(mean).div_(std), precision)
+    return batch.sub_(mean).div_(std)
 
 
 def _output(loaded: LoadedModel, batch: Tensor, precision: str = PRECISIONS[0]) -> Output:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from data.types import Preprocessing
 
-__all__ = ["resized", "to_array", "to_input_image", "to_picture", "to_pixels"]
+__all__ = ["resized", "to_array", "to_input_image", "to_input_mask", "to_picture", "to_pixels"]
 
 
 def to_input_image(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
@@ -54,6 +54,23 @@ def to_picture(mask: np.ndarray, size: tuple[int, int], preprocessing: Preproces
     resized = Image.new("L", (width, height))
     resized.paste(Image.fromarray(mask.astype(np.uint8) * 255), corner)
     return resized.resize(size, Image.Resampling.NEAREST)
+
+
+def to_input_mask(mask: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """Which pixels of the network's input show something of a region of the picture.
+
+    Args:
+        mask: (H, W) bool, of the picture's size.
+
+    Returns:
+        (image_size, image_size) bool; however small a region is, what the network sees of it is not lost.
+    """
+    region = Image.fromarray(mask.astype(np.float32))
+    target = _resized_size(region.size, preprocessing)
+    if target != region.size:
+        region = region.resize(target, Image.Resampling.BILINEAR)
+    shown: np.ndarray = np.asarray(_crop_centre(region, preprocessing.image_size)) > 0
+    return shown
 
 
 def to_pixels(image: Image.Image | np.ndarray, preprocessing: Preprocessing) -> np.ndarray:

@@ -21,6 +21,7 @@ CLOCK_SECONDS = 3
 KIND_TITLES = {
     "add": lazy("Adding dataset"),
     "train": lazy("Training"),
+    "finetune": lazy("Fine-tuning"),
     "index": lazy("Indexing"),
     "explain": lazy("Explaining"),
     "inspect": lazy("Inspecting units"),

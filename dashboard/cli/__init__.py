@@ -31,6 +31,7 @@ _MODULES: Mapping[str, str] = {
     "trust": "trust",
     "compare": "compare",
     "feedback": "feedback",
+    "finetune": "finetune",
     "jobs": "jobs",
     "demo": "serving",
     "serve": "serving",

@@ -15,6 +15,7 @@ from data.inspections import Inspection
 from data.types import Dataset, ModelVersion
 from inference.index import Shard, batch_size, shards_of
 from inference.models import LoadedModel, load
+from inference.prediction import normalised
 from inference.reading import pixel_batches, read_table, samples_between
 from inference.visualisation.probing import probe
 from inference.visualisation.summary import summarise
@@ -86,10 +87,4 @@ def merge(
 
 def to_input(loaded: LoadedModel, pixels: np.ndarray) -> Tensor:
     """The network's input, (N, C, H, W), from (N, H, W, C) uint8."""
-    preprocessing = loaded.version.preprocessing
-    batch = torch.from_numpy(pixels).to(loaded.device).permute(0, 3, 1, 2).float().div_(255)
-    mean, std = (
-        torch.tensor(values, dtype=torch.float32, device=loaded.device)[:, None, None]
-        for values in (preprocessing.mean, preprocessing.std)
-    )
-    return batch.sub_(mean).div_(std)
+    return normalised(pixels, loaded.version.preprocessing, loaded.device)
