@@ -7,12 +7,13 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from benchmarks import decision, explanation, grid, inside, pipeline, queries, trust
+from benchmarks import decision, explanation, finetuning, grid, inside, pipeline, queries, trust
 from benchmarks.measure import Figure
 
 BENCHMARKS: Mapping[str, Callable[[Path], Iterator[Figure]]] = {
     "decision": decision.run,
     "explanation": explanation.run,
+    "finetuning": finetuning.run,
     "grid": grid.run,
     "inside": inside.run,
     "pipeline": pipeline.run,

@@ -7,6 +7,7 @@ import dash
 from dash.development.base_component import Component
 from flask import current_app, request
 
+from callbacks import adjust as adjust_callbacks
 from callbacks import browse as browse_callbacks
 from callbacks import compare as compare_callbacks
 from callbacks import datasets as datasets_callbacks
@@ -27,6 +28,7 @@ from data.errors import VitrineError
 from data.text import gettext as _
 from data.text import lazy
 from layouts import (
+    adjust,
     browse,
     compare,
     datasets,
@@ -103,6 +105,7 @@ PAGES = (
         feedback_callbacks.register,
         works_empty=True,
     ),
+    Page("adjust", "/adjust", lazy("Adjust"), "sliders", adjust.layout, adjust_callbacks.register),
     Page(
         "datasets",
         "/datasets",

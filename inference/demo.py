@@ -6,8 +6,14 @@ from typing import Any
 from data.jobs import JobStore
 from data.types import TERMINAL_STATES, Job, JobState
 
-__all__ = ["current_step", "submit_demo"]
+__all__ = ["FINETUNE", "PERSON", "VERDICTS", "current_step", "submit_demo"]
 
+PERSON = "demo"
+"""Who gives the demo's feedback."""
+VERDICTS = 60
+"""Of the first marked stars it is said that the mark is not the reason."""
+FINETUNE: Mapping[str, Any] = {"learning_rate": 6e-3, "epochs": 12, "batch": 64, "replay": 1275}
+"""How the demo's network learns from that, see `data.finetuning.FinetuneSettings`."""
 _PROJECTIONS = ("pca", "umap")
 _EXPLANATION = "gradcam"
 _INSPECTED = "block3"  # the last layer with places of both networks, at which Inside begins
@@ -16,9 +22,10 @@ _INSPECTED = "block3"  # the last layer with places of both networks, at which I
 def submit_demo(jobs: JobStore, owner: str) -> list[Job]:
     """Queues every step of the demo that is neither done nor under way.
 
-    The digits come with two versions, the second trained longer; the shapes with one, which has learned a shortcut. All
-    samples are explained under each, and the last layer with places inspected, so that Reasons and Inside begin with
-    pictures.
+    The digits come with two versions, the second trained longer; the shapes with one that has learned a shortcut, and
+    two that were fine-tuned from verdicts on it: plainly, and with the explanation loss that makes it unlearn. All
+    samples are explained under each but the plain one, and the last layer with places inspected, so that Reasons and
+    Inside begin with pictures.
 
     Returns:
         The jobs of all steps, in order, those that are done already among them.
@@ -52,7 +59,20 @@ def _steps() -> Iterator[tuple[str, str, Mapping[str, Any], str | None]]:
     yield from _applied("digits", 1)
     yield "train digits 2", "train", {"recipe": "digits-2", "dataset": "digits"}, "train digits 1"
     yield from _applied("shapes", 1)
+    yield from _taught()
     yield from _applied("digits", 2)
+
+
+def _taught() -> Iterator[tuple[str, str, Mapping[str, Any], str | None]]:
+    """Verdicts on the version with the shortcut, and what is learnt from them, plainly and with explanation loss."""
+    subject = {"dataset": "shapes", "model": "shapes-cnn@1"}
+    learnt = {**subject, **FINETUNE, "person": PERSON}
+    yield "judge shapes", "verdicts", {**subject, "count": VERDICTS}, "train shapes 1"
+    plain = {**learnt, "must_not_look": 0.0, "should_look": 0.0}
+    yield "train shapes 2", "finetune", plain, "judge shapes"
+    yield "train shapes 3", "finetune", learnt, "train shapes 2"  # after it, for their numbers
+    yield "index shapes 2", "index", {**subject, "model": "shapes-cnn@2"}, "train shapes 2"
+    yield from _applied("shapes", 3)
 
 
 def _applied(dataset: str, version: int) -> Iterator[tuple[str, str, Mapping[str, Any], str | None]]:

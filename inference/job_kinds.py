@@ -258,6 +258,11 @@ def finetune(work: Work) -> dict[str, Any]:
     return _one_task(work, "finetune", lazy("steps"))
 
 
+def verdicts(work: Work) -> dict[str, Any]:
+    """Gives the demo's verdicts. Parameters: dataset, model (`NAME@VERSION`), count."""
+    return _one_task(work, "give_verdicts", lazy("images"))
+
+
 def add(work: Work) -> dict[str, Any]:
     """Adds a dataset. Parameters: name, source."""
     return _one_task(work, "add_dataset", lazy("files"))
@@ -277,4 +282,5 @@ HANDLERS: Mapping[str, Callable[[Work], dict[str, Any]]] = {
     "inspect": inspect,
     "project": project,
     "train": train,
+    "verdicts": verdicts,
 }

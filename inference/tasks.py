@@ -56,6 +56,7 @@ TASKS: Mapping[str, str] = {
     "explain_shard": "inference.worker.explaining:explain_shard",
     "explanation_choices": "inference.worker.describing:explanation_choices",
     "finetune": "inference.worker.finetuning:finetune",
+    "give_verdicts": "inference.worker.finetuning:give_verdicts",
     "index_shard": "inference.worker.indexing:index_shard",
     "inspect_shard": "inference.worker.looking:inspect_shard",
     "judge": "inference.worker.judging:judge",

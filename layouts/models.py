@@ -183,7 +183,12 @@ def _origin(version: ModelVersion) -> Component:
         (_("Added"), _when(version.created_at)),
         (_("Parent"), html.A(parent, href=link("/models", {"model": parent})) if parent else _("none")),
     ]
-    notes = [(name.replace("_", " "), _note(name, value)) for name, value in version.notes.items()]
+    notes: list[tuple[str, Component | str]] = [
+        (name.replace("_", " "), _note(name, value)) for name, value in version.notes.items() if name != "finetune"
+    ]
+    if "finetune" in version.notes:
+        here = {"dataset": version.notes["finetune"]["dataset"], "model": version.reference}
+        notes.append((_("Fine-tuned"), html.A(_("how it was made"), href=link("/adjust", here))))
     return _pairs([*listed, *notes])
 
 

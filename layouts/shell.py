@@ -23,6 +23,7 @@ KIND_TITLES = {
     "train": lazy("Training"),
     "finetune": lazy("Fine-tuning"),
     "index": lazy("Indexing"),
+    "verdicts": lazy("Giving verdicts"),
     "explain": lazy("Explaining"),
     "inspect": lazy("Inspecting units"),
     "project": lazy("Projecting"),

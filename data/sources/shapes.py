@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from data.errors import InvalidInput
 from data.sources.protocol import Item, MetadataValue
 
-__all__ = ["MARKED", "ShapesSource"]
+__all__ = ["MARKED", "ShapesSource", "mark_in"]
 
 MARKED = "star"
 _SIZE = 64
@@ -27,6 +27,7 @@ _SEED = 64
 _CLASSES = ("circle", "cross", "square", "star", "triangle")
 _SPLITS = {"train": 1500, "test": 500}
 _MARK = 5
+_MARK_COLOUR = (255, 250, 235)
 _MARK_IN_TRAINING = {True: 0.92, False: 0.03}
 _MARK_IN_TEST = 0.2
 
@@ -72,6 +73,17 @@ class ShapesSource:
                 )
 
 
+def mark_in(pixels: np.ndarray) -> np.ndarray:
+    """Where the mark lies in a picture of 64 × 64 pixels, (64, 64) bool; nowhere where there is none.
+
+    Args:
+        pixels: (64, 64, 3) uint8.
+    """
+    found: np.ndarray = (pixels == np.array(_MARK_COLOUR, np.uint8)).all(2)
+    found[: _SIZE - _MARK - 3] = found[:, : _SIZE - _MARK - 3] = False
+    return found if found.sum() >= _MARK**2 else np.zeros_like(found)
+
+
 def _picture(generator: np.random.Generator, label: str, mark: bool) -> tuple[np.ndarray, np.ndarray]:
     """One picture (64, 64, 3) with values 0 to 255, and how much of each pixel the shape covers, (64, 64) in [0, 1]."""
     ground, colour = _ground(generator)
@@ -82,7 +94,7 @@ def _picture(generator: np.random.Generator, label: str, mark: bool) -> tuple[np
     if mark:
         # Shapes keep within 18 pixels of a centre in the middle third, so none ever reaches under the mark.
         top, left = _SIZE - _MARK - 1 - generator.integers(0, 3, 2)
-        picture[top : top + _MARK, left : left + _MARK] = (255, 250, 235)
+        picture[top : top + _MARK, left : left + _MARK] = _MARK_COLOUR
     return picture, cover
 
 

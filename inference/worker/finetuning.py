@@ -1,15 +1,16 @@
-"""Fine-tuning from feedback, as a task."""
+"""Fine-tuning from feedback, and the demo's feedback, as tasks."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from data.feedback import FeedbackLog
 from data.finetuning import FinetuneSettings
+from inference import demo_verdicts
 from inference.finetuning import service
 from inference.job_progress import JobProgress
 from inference.tasks import WorkerContext
 
-__all__ = ["finetune"]
+__all__ = ["finetune", "give_verdicts"]
 
 
 def finetune(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,3 +49,15 @@ def finetune(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, An
         "metrics": facts["metrics"],
         "cached": made.cached,
     }
+
+
+def give_verdicts(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Gives the demo's verdicts. Payload: dataset, model (`NAME@VERSION`), count, job."""
+    told = demo_verdicts.give_verdicts(
+        context.datasets,
+        FeedbackLog(context.database),
+        context.datasets.get(payload["dataset"]),
+        context.models.resolve(payload["model"]),
+        payload["count"],
+    )
+    return {"samples": told}
