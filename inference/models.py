@@ -1,7 +1,6 @@
 """Model versions: registering one from a checkpoint or a training, and loading one to use it."""
 
 import json
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from data.adjustments import Adjustment
 from data.errors import InvalidInput
 from data.models import ModelStore
 from data.types import INTERPOLATIONS, ModelVersion, Preprocessing
@@ -19,8 +19,9 @@ from data.workspace import Workspace, check_name, content_key
 from inference.adapters import Adapter, open_adapter
 from inference.checkpoint import load_state, match, outputs_in
 from inference.devices import best_device
-from inference.layers import input_channels, inspect_network
+from inference.layers import inspect_network
 from inference.model_files import VersionFiles, alone, state_digest
+from inference.model_options import sizes_of, statistics_of
 from inference.optimised import fold_batch_norm, lay_channels_last
 from inference.passes import activation_bytes
 from inference.seeding import seeded
@@ -28,9 +29,6 @@ from inference.seeding import seeded
 __all__ = ["LoadedModel", "load", "read_classes", "read_network", "register", "register_module", "register_tuned"]
 
 _ALGORITHM = "model-1"
-_SIZES = (224, 256)
-_MAX_SIZE = 4096
-_STATISTICS = {3: ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), 1: ((0.0,), (1.0,))}
 _MAX_LOADED = 4
 _loaded: "OrderedDict[tuple[Path, str, bool], LoadedModel]" = OrderedDict()
 _loading = threading.Lock()
@@ -43,6 +41,7 @@ class LoadedModel:
     Attributes:
         module: In evaluation mode; no parameter asks for a gradient.
         activation_bytes: See `inference.passes.activation_bytes`; 0 where no batches will be made, for one image.
+        adjustment: What the version's answers are changed by; the module gives adjusted logits already.
         lock: To be held while the module runs, because hooks and gradients of two threads must not meet.
     """
 
@@ -50,6 +49,7 @@ class LoadedModel:
     module: nn.Module
     device: torch.device
     activation_bytes: int = 0
+    adjustment: Adjustment = Adjustment()  # noqa: RUF009  it is frozen
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -97,9 +97,9 @@ def register(
         state, found = checkpoint.state, checkpoint.classes
     names = tuple(classes) if classes else found
     preset = adapter.preset(weights == "DEFAULT")
-    sizes = _sizes(preset, image_size, resize)
+    sizes = sizes_of(preset, image_size, resize)
     network, built_with = _build(adapter, state, len(names) or None, sizes[0])
-    statistics = _statistics(network, preset, mean, std)
+    statistics = statistics_of(network, preset, mean, std)
     chosen = interpolation or (preset.interpolation if preset else INTERPOLATIONS[0])
     if chosen not in INTERPOLATIONS:
         raise InvalidInput.choice("--interpolation", chosen, INTERPOLATIONS)
@@ -183,8 +183,35 @@ def register_tuned(
     )
 
 
+def register_adjusted(
+    workspace: Workspace, models: ModelStore, parent: ModelVersion, adjustment: Adjustment, notes: Mapping[str, Any]
+) -> ModelVersion:
+    """Adds a version that is the parent with its answers adjusted further, see `data.adjustments`.
+
+    Raises:
+        WorkspaceDamaged: A file of the parent is missing or was changed.
+    """
+    adapter, description = _opened(workspace, parent)
+    whole = _adjustment(workspace, parent).then(adjustment)
+    return _store(
+        workspace,
+        models,
+        parent.model,
+        parent.arch,
+        read_network(workspace, parent),
+        parent.preprocessing,
+        parent.classes,
+        description["built_with"],
+        adapter=adapter,
+        parent=parent.version,
+        notes={**notes, "adjustment": whole.facts()},
+        chosen_layers=(parent.embedding_layer, parent.explain_layer),
+        adjustment=whole,
+    )
+
+
 def read_network(workspace: Workspace, version: ModelVersion) -> nn.Module:
-    """The version's network as it was registered, of the caller's own: nothing in it is folded, and nobody shares it.
+    """The version's network as it was registered, of the caller's own: nothing is folded or adjusted, nobody shares it.
 
     Raises:
         WorkspaceDamaged, InvalidInput: As `load`.
@@ -219,7 +246,8 @@ def load(workspace: Workspace, version: ModelVersion, *, fast: bool = False) -> 
             if fast:
                 needed = activation_bytes(network, size, channels)
             device = best_device()
-            _loaded[key] = LoadedModel(version, network.to(device), device, needed)
+            adjustment = _adjustment(workspace, version)
+            _loaded[key] = LoadedModel(version, _adjusted(network.to(device), adjustment), device, needed, adjustment)
         _loaded.move_to_end(key)
         while len(_loaded) > _MAX_LOADED:
             _loaded.popitem(last=False)
@@ -267,36 +295,6 @@ def _frozen(network: nn.Module) -> nn.Module:
     return network.cpu().float().eval().requires_grad_(False)
 
 
-def _sizes(preset: Preprocessing | None, image_size: int | None, resize: int | None) -> tuple[int, int]:
-    """(image_size, resize) from what was given and what the architecture is made for."""
-    own = (preset.image_size, preset.resize) if preset else _SIZES
-    if image_size is None:
-        image_size = own[0] if resize is None else min(own[0], resize)
-        resize = own[1] if resize is None else resize
-    resize = image_size if resize is None else resize
-    for what, size in (("--image-size", image_size), ("--resize", resize)):
-        if not 1 <= size <= _MAX_SIZE:
-            raise InvalidInput(f"{what} {size} is not allowed; give 1 to {_MAX_SIZE} pixels")
-    return image_size, resize
-
-
-def _statistics(
-    network: nn.Module, preset: Preprocessing | None, mean: Sequence[float] | None, std: Sequence[float] | None
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """(mean, std) from what was given and what the weights were trained with."""
-    channels = len(mean or std or ()) or input_channels(network)
-    if channels not in _STATISTICS:
-        raise InvalidInput(f"--mean and --std have {channels} numbers; give 3 (RGB) or 1 (grey)")
-    fits = preset is not None and len(preset.mean) == channels
-    default = (preset.mean, preset.std) if preset and fits else _STATISTICS[channels]
-    centre, spread = tuple(mean or default[0]), tuple(std or default[1])
-    if len(centre) != len(spread):
-        raise InvalidInput(f"--mean has {len(centre)} numbers and --std {len(spread)}; give the same number of both")
-    if not all(map(math.isfinite, (*centre, *spread))) or min(spread) <= 0:
-        raise InvalidInput("--mean needs finite numbers and --std numbers above 0")
-    return centre, spread
-
-
 def _store(
     workspace: Workspace,
     models: ModelStore,
@@ -311,6 +309,7 @@ def _store(
     parent: int | None,
     notes: Mapping[str, Any],
     chosen_layers: tuple[str | None, str | None] = (None, None),
+    adjustment: Adjustment | None = None,
 ) -> ModelVersion:
     """Writes the version's folder, then the register; or finds the version that has the same content.
 
@@ -325,10 +324,13 @@ def _store(
         found = inspect_network(network, *shape)
         if (found.embedding_layer, found.explain_layer) != (layers.embedding_layer, layers.explain_layer):
             identity.append([layers.embedding_layer, layers.explain_layer])
+    changed = {} if adjustment is None or adjustment.plain else {"adjustment": adjustment.facts()}
+    identity += [changed] if changed else []
     digest = content_key(_ALGORITHM, *identity, length=64)
     folder = workspace.model(name, 1).parent
     with alone(folder):
         facts = {"arch": arch, "digest": digest, "classes": classes, "preprocessing": asdict(preprocessing)}
+        facts |= changed
         known = models.find(name, digest)
         number = known.version if known else models.next_version(name)
         files = VersionFiles(folder / str(number))
@@ -377,3 +379,22 @@ def _opened(workspace: Workspace, version: ModelVersion) -> tuple[Adapter, Mappi
     files = VersionFiles(workspace.model(version.model, version.version))
     description = files.read_description(version)
     return open_adapter(version.arch, files.code_to_run(description)), description
+
+
+def _adjustment(workspace: Workspace, version: ModelVersion) -> Adjustment:
+    """What `model.json` says of how the version's answers are changed; nothing where it says nothing."""
+    description = VersionFiles(workspace.model(version.model, version.version)).read_description(version)
+    return Adjustment.of(description.get("adjustment", {}), version.outputs)
+
+
+def _adjusted(network: nn.Module, adjustment: Adjustment) -> nn.Module:
+    """The network, its logits adjusted; what lies within it stays as it is."""
+    if adjustment.temperature == 1 and not adjustment.shift:
+        return network
+
+    def change(_module: nn.Module, _inputs: tuple[Any, ...], logits: Tensor) -> Tensor:
+        shift = logits.new_tensor(adjustment.shift) if adjustment.shift else 0.0
+        return logits / adjustment.temperature + shift
+
+    network.register_forward_hook(change)
+    return network

@@ -14,7 +14,7 @@ from data.types import PRECISIONS, Preprocessing
 from inference.models import LoadedModel
 from inference.passes import forward
 
-__all__ = ["Output", "normalised", "predict", "predict_pixels", "softmax", "table"]
+__all__ = ["Output", "decided", "normalised", "predict", "predict_pixels", "softmax", "table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,14 @@ class Output:
         logits: (N, K) float32.
         probabilities: (N, K) float32 in [0, 1], rows summing to 1.
         embeddings: (N, D) float32.
+        decisions: (N,) indices of the classes that are decided for: of the largest logits, where the version has no
+            decision thresholds.
     """
 
     logits: np.ndarray
     probabilities: np.ndarray
     embeddings: np.ndarray
+    decisions: np.ndarray
 
 
 def predict(loaded: LoadedModel, batch: np.ndarray) -> Output:
@@ -65,7 +68,13 @@ def normalised(pixels: np.ndarray, preprocessing: Preprocessing, device: torch.d
 def _output(loaded: LoadedModel, batch: Tensor, precision: str = PRECISIONS[0]) -> Output:
     with loaded.lock:
         logits, embeddings = forward(loaded.module, loaded.version.embedding_layer, batch, precision)
-    return Output(logits.numpy(), softmax(logits.numpy()), embeddings.numpy())
+    found = logits.numpy()
+    return Output(found, softmax(found), embeddings.numpy(), loaded.adjustment.decisions(found))
+
+
+def decided(loaded: LoadedModel, logits: Tensor) -> int:
+    """The class that a version decides for, from its logits of one image, (K,)."""
+    return int(loaded.adjustment.decisions(logits.detach().cpu().numpy()[None])[0])
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -91,7 +100,7 @@ def table(
         labelled: Whether classes and labels are the same things, so that a prediction can be right at all.
     """
     index = {name: at for at, name in enumerate(classes)}
-    best = output.logits.argmax(1)  # of the logits: probabilities near 1 round to ties
+    best = output.decisions
     names = [classes[at] for at in best]
     ordered = np.sort(output.probabilities, axis=1)[:, ::-1]
     runner_up = ordered[:, 1] if ordered.shape[1] > 1 else np.zeros(len(ordered), np.float32)

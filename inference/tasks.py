@@ -48,6 +48,7 @@ TASKS: Mapping[str, str] = {
     "ablate_path": "inference.worker.deciding:ablate_path",
     "ablate_unit": "inference.worker.looking:ablate_unit",
     "add_dataset": "inference.worker.datasets:add",
+    "adjust_version": "inference.worker.adjusting:adjust_version",
     "architecture": "inference.worker.describing:architecture",
     "attention": "inference.worker.interactive:attention",
     "counterfactual": "inference.worker.whatif:counterfactual",

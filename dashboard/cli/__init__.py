@@ -30,6 +30,7 @@ _MODULES: Mapping[str, str] = {
     "explain": "explain",
     "trust": "trust",
     "compare": "compare",
+    "adjust": "adjust",
     "feedback": "feedback",
     "finetune": "finetune",
     "jobs": "jobs",

@@ -27,6 +27,7 @@ from inference.decision.stages import Site, recorded, unit_axis
 from inference.explanations.asking import batch_size, gradients_allowed
 from inference.explanations.protocol import Pulse, unheard
 from inference.models import LoadedModel
+from inference.prediction import decided
 
 __all__ = ["Passage", "Way", "by_unit", "walk"]
 
@@ -105,7 +106,7 @@ def walk(
     for place, points in enumerate([*batches, list(middles)]):
         pulse(place / (len(batches) + 1))
         found, passage = _pass(loaded, images[points], target, sites, points, keep=place == len(batches))
-        target = int(found[0].argmax()) if target is None else target
+        target = decided(loaded, found[0]) if target is None else target
         logits |= dict(zip(points, found, strict=True))
         for at, (state, slope) in enumerate(zip(passage.states, passage.slopes, strict=True)):
             states[at] |= dict(zip(points, state.detach(), strict=True))
@@ -158,7 +159,7 @@ def _pass(
     if not logits.isfinite().all():
         raise InvalidInput("This network cannot be followed: its logits for this image are no finite numbers")
     states = (given, *found)
-    asked = logits[:, logits[0].argmax() if target is None else target].sum()
+    asked = logits[:, decided(loaded, logits[0]) if target is None else target].sum()
     with gradients_allowed("The decision path"):
         slopes = torch.autograd.grad(asked, states, retain_graph=keep, allow_unused=True)
     known = tuple(

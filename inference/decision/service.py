@@ -25,6 +25,7 @@ from inference.decision.stages import Site, chosen, named, sites
 from inference.explanations.protocol import Pulse, unheard
 from inference.grids import feature_grid
 from inference.models import LoadedModel, load
+from inference.prediction import decided
 from inference.preprocessing import to_array
 
 __all__ = ["Decision", "ablate", "follow", "ranking", "stages_of", "trace"]
@@ -105,7 +106,7 @@ def trace(
     path = DecisionPath(
         key="",
         target=classes[target],
-        prediction=classes[int(logits[-1].argmax())],
+        prediction=classes[decided(loaded, logits[-1])],
         probability=float(logits[-1].softmax(0)[target]),
         logit=float(logits[-1, target]),
         plain=float(logits[0, target]),

@@ -62,7 +62,7 @@ def explain(
     loaded = load(workspace, version)
     image = to_array(decode(content), version.preprocessing)
     output = predict(loaded, image[None])
-    best = int(output.logits[0].argmax())
+    best = int(output.decisions[0])
     explained = replace(request, target=classes[best] if request.target is None else request.target)
     target = list(classes).index(str(explained.target))
     contrast = None if request.contrast is None else list(classes).index(request.contrast)

@@ -57,8 +57,8 @@ def predict_image(context: WorkerContext, payload: Mapping[str, Any]) -> dict[st
     None), and the fields of `data.explanations.ExplanationRequest`.
 
     Returns:
-        {"probabilities": [[class, probability], …] of the five most probable, in order, "explanation": {…} or None,
-        "refused": why there is no explanation, else None}
+        {"probabilities": [[class, probability], …] of the decided class and the most probable others, "explanation":
+        {…} or None, "refused": why there is no explanation, else None}
 
     Raises:
         NotFound: The upload is no longer in the cache, or there is no such version.
@@ -68,7 +68,9 @@ def predict_image(context: WorkerContext, payload: Mapping[str, Any]) -> dict[st
     classes = class_names(version, context.datasets.get(payload["dataset"]) if payload.get("dataset") else None)
     loaded = load(context.workspace, version)
     output = predict(loaded, to_array(decode(content), version.preprocessing)[None])
-    best = output.logits[0].argsort(kind="stable")[::-1][:_TOP]
+    decided = int(output.decisions[0])
+    ranked = output.logits[0].argsort(kind="stable")[::-1].tolist()
+    best = [decided, *(at for at in ranked if at != decided)][:_TOP]
     try:
         explained = explain_image(
             context.workspace,

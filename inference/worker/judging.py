@@ -89,7 +89,7 @@ def judge_map(context: WorkerContext, payload: Mapping[str, Any]) -> dict[str, A
     if values.shape != image.shape[1:]:
         raise InvalidInput(f"The map is {values.shape}, but {asked.version.reference} sees {image.shape[1:]} pixels")
     output = predict(loaded, image[None])
-    best = int(output.logits[0].argmax())
+    best = int(output.decisions[0])
     name = payload.get("target") or asked.classes[best]
     key = content_key(payload["map"], asked.version.digest, asked.digest, list(asked.classes), name)
     subject = Subject(image, asked.classes.index(name))

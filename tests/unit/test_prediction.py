@@ -40,7 +40,7 @@ def dataset(*classes: str) -> Dataset:
 
 def output(*logits: list[float]) -> Output:
     values = np.array(logits, dtype=np.float32)
-    return Output(values, softmax(values), np.zeros((len(values), 1), np.float32))
+    return Output(values, softmax(values), np.zeros((len(values), 1), np.float32), values.argmax(1))
 
 
 def test_the_models_own_names_win_in_their_own_order() -> None:
