@@ -6,12 +6,12 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, ctx, no_update
 
+from callbacks import adjusting
 from callbacks.context import PageContext, Parameters, resolve
 from callbacks.guard import announced, guarded, notify
 from callbacks.jobs import opened_job
 from callbacks.judging import GUEST
 from callbacks.services import Services
-from callbacks.shell import write_address
 from data.errors import InvalidInput, NotFound, VitrineError
 from data.finetuning import FinetuneSettings, Teaching, finetune_key, finetuned, read_progress, teaching
 from data.lessons import lessons
@@ -21,6 +21,7 @@ from data.workspace import content_key
 from inference.class_names import class_names
 from layouts import ids
 from layouts.adjust import EVERYBODY
+from layouts.adjusting import adjusted_box
 from layouts.parts import empty_state, error_state
 from layouts.tuned import Made, children_line, curve_box, made_box, nothing_taught, teaching_box, told
 
@@ -45,12 +46,12 @@ def register(app: Dash, services: Services) -> None:
     """Adds the page's callbacks."""
     _register_show(app, services)
     _register_job(app, services)
-    write_address(app, ids.ADJUST_STATE, ids.ADJUST_WRITTEN)
+    adjusting.register(app, services)
 
     @app.callback(
-        Output(ids.ADJUST_STATE, "data"),
+        Output(ids.ADJUST_SUBJECT, "data"),
         Input(ids.ADJUST_START, "n_clicks"),
-        State(ids.ADJUST_STATE, "data"),
+        State(ids.ADJUST_SUBJECT, "data"),
         State(ids.ADJUST_PERSON, "value"),
         State(ids.SHELL_PERSON, "data"),
         *(State(control, "value") for control in _FIELDS.values()),
@@ -77,7 +78,7 @@ def _register_show(app: Dash, services: Services) -> None:
         Output(ids.ADJUST_MADE, "children"),
         Output(ids.ADJUST_MADE_BOX, "hidden"),
         Output(ids.ADJUST_INDEX, "hidden"),
-        Input(ids.ADJUST_STATE, "data"),
+        Input(ids.ADJUST_SUBJECT, "data"),
         Input(ids.ADJUST_PERSON, "value"),
         Input(ids.ADJUST_CHANGED, "data"),
     )
@@ -112,7 +113,7 @@ def _register_job(app: Dash, services: Services) -> None:
         Output(ids.ADJUST_CURVE, "children"),
         Output(ids.ADJUST_DRAWN, "data"),
         Output(ids.ADJUST_CHANGED, "data"),
-        Input(ids.ADJUST_STATE, "data"),
+        Input(ids.ADJUST_SUBJECT, "data"),
         Input(ids.ADJUST_CLOCK, "n_intervals"),
         Input(ids.ADJUST_CANCEL, "n_clicks"),
         Input(ids.ADJUST_RESUME, "n_clicks"),
@@ -225,17 +226,19 @@ def _curve(services: Services, job: Job) -> tuple[Mapping[str, Any], list[Mappin
 
 def _made(services: Services, context: PageContext, version: ModelVersion) -> tuple[Any, bool, bool]:
     """How the version was made and what was made of it, whether to hide that, and whether it need not be applied."""
-    facts = version.notes.get("finetune")
+    taught_from, adjusted = version.notes.get("finetune"), version.notes.get("adjusted")
     children = [
         child.reference
         for child in services.models.list()
-        if (child.model, child.parent) == (version.model, version.version) and child.notes.get("finetune")
+        if (child.model, child.parent) == (version.model, version.version)
     ]
     listed = children_line(children, context.dataset.name)
-    if facts is None:
+    if not taught_from and not adjusted:
         return listed, listed is None, True
     parent = f"{version.model}@{version.parent}"
     runs = {run.reference for run in context.runs}
     both = {parent, version.reference} <= runs
     compare = context.address("/compare", model=parent, other=version.reference) if both else None
-    return [made_box(Made(version, context.dataset.name, compare)), listed], False, version.reference in runs
+    name = context.dataset.name
+    box = made_box(Made(version, name, compare)) if taught_from else adjusted_box(version, name, compare)
+    return [box, listed], False, version.reference in runs

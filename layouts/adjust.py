@@ -10,6 +10,7 @@ from data.finetuning import DEPTHS, FinetuneSettings
 from data.text import gettext as _
 from data.text import lazy
 from layouts import ids
+from layouts.adjusting import without_training
 from layouts.parts import field, help_text, icon, page_header
 
 __all__ = ["EVERYBODY", "layout"]
@@ -27,10 +28,11 @@ def layout(**parameters: Any) -> Component:
     """The skeleton; what it shows of a version comes later."""
     return html.Div(
         [
-            dcc.Store(id=ids.ADJUST_STATE, data=parameters),
+            dcc.Store(id=ids.ADJUST_SUBJECT, data=parameters),
             dcc.Store(id=ids.ADJUST_WRITTEN),
             dcc.Store(id=ids.ADJUST_CHANGED),
             dcc.Store(id=ids.ADJUST_DRAWN),
+            dcc.Store(id=ids.ADJUST_STATE),
             dcc.Interval(id=ids.ADJUST_CLOCK, interval=CLOCK_MILLISECONDS, disabled=True),
             page_header(
                 _("Adjust"),
@@ -57,6 +59,7 @@ def layout(**parameters: Any) -> Component:
                 className="surface adjust-teach",
             ),
             _job(),
+            without_training(parameters),
         ],
         className="page page-adjust",
     )

@@ -9,7 +9,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from data.text import gettext as _
-from data.text import ngettext
+from data.text import lazy, ngettext
 from data.types import ModelVersion, Run, Unscored
 from layouts import ids
 from layouts.parts import empty_state, icon, link, number, page_header, percent
@@ -19,6 +19,8 @@ __all__ = ["Measured", "layout", "no_models", "version_card", "version_list"]
 
 _CLASSES = 40
 _LONGEST = 200
+# Facts of a version that have a page of their own.
+_MADE = {"finetune": lazy("Fine-tuned"), "adjusted": lazy("Adjusted"), "adjustment": ""}
 _ADD = "python -m dashboard model add net --arch torchvision:resnet18 --weights FILE"
 
 
@@ -184,11 +186,12 @@ def _origin(version: ModelVersion) -> Component:
         (_("Parent"), html.A(parent, href=link("/models", {"model": parent})) if parent else _("none")),
     ]
     notes: list[tuple[str, Component | str]] = [
-        (name.replace("_", " "), _note(name, value)) for name, value in version.notes.items() if name != "finetune"
+        (name.replace("_", " "), _note(name, value)) for name, value in version.notes.items() if name not in _MADE
     ]
-    if "finetune" in version.notes:
-        here = {"dataset": version.notes["finetune"]["dataset"], "model": version.reference}
-        notes.append((_("Fine-tuned"), html.A(_("how it was made"), href=link("/adjust", here))))
+    for name, title in _MADE.items():
+        if version.notes.get(name, {}).get("dataset"):
+            here = {"dataset": version.notes[name]["dataset"], "model": version.reference}
+            notes.append((_(title), html.A(_("how it was made"), href=link("/adjust", here))))
     return _pairs([*listed, *notes])
 
 

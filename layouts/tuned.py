@@ -246,10 +246,10 @@ def _lineage(version: ModelVersion, parent: str) -> Component:
 
 
 def children_line(children: Sequence[str], dataset: str) -> Component | None:
-    """Versions that were fine-tuned from the one that is shown."""
+    """Versions that were made from the one that is shown."""
     if not children:
         return None
-    links: list[Component | str] = [_("Fine-tuned from this version: ")]
+    links: list[Component | str] = [_("Made from this version: ")]
     for place, reference in enumerate(children):
         links += [
             ", " if place else "",

@@ -11,7 +11,7 @@ from callbacks.adjust import taught
 from callbacks.context import resolve
 from data.finetuning import FinetuneSettings, finetune_folder, finetune_key
 from data.masks import Mask, Region, Role
-from data.schema import VersionRow
+from data.schema import RunRow, VersionRow
 from data.types import FeedbackKind, JobState, Verdict
 from data.workspace import write_json
 
@@ -48,20 +48,20 @@ def taught_site(fresh_site: Any) -> Any:
 
 
 def show(site: Any, whose: str = "(everybody)", **state: str) -> dict[str, Any]:
-    values = {"adjust-state.data": {**HERE, **state}, "adjust-person.value": whose}
+    values = {"adjust-subject.data": {**HERE, **state}, "adjust-person.value": whose}
     answer: dict[str, Any] = site.ask("adjust-teaching.children", values)
     return answer
 
 
 def start(site: Any, **changes: Any) -> dict[str, Any]:
-    values = {**FORM, **changes, "adjust-start.n_clicks": 1, "adjust-state.data": HERE, "shell-person.data": "ana"}
-    answer: dict[str, Any] = site.post("adjust-state.data", values, "adjust-start.n_clicks").get_json()
+    values = {**FORM, **changes, "adjust-start.n_clicks": 1, "adjust-subject.data": HERE, "shell-person.data": "ana"}
+    answer: dict[str, Any] = site.post("adjust-subject.data", values, "adjust-start.n_clicks").get_json()
     shown: dict[str, Any] = answer.get("response") or answer["sideUpdate"]
     return shown
 
 
 def watch(site: Any, changed: str | None = None, **state: str) -> dict[str, Any]:
-    answer: dict[str, Any] = site.ask("adjust-job.children", {"adjust-state.data": {**HERE, **state}}, changed)
+    answer: dict[str, Any] = site.ask("adjust-job.children", {"adjust-subject.data": {**HERE, **state}}, changed)
     return answer
 
 
@@ -91,7 +91,7 @@ def test_without_feedback_the_page_says_what_to_do(site: Any) -> None:
 def test_a_press_queues_what_was_chosen_and_the_address_shows_it_to_others(taught_site: Any) -> None:
     answer = start(taught_site, **{"adjust-person.value": "bo", "adjust-must-not.value": 0})
     (job,) = taught_site.services.jobs.list()
-    assert answer["adjust-state"]["data"] == {**HERE, "job": str(job.id)}
+    assert answer["adjust-subject"]["data"] == {**HERE, "job": str(job.id)}
     assert (job.kind, job.owner) == ("finetune", "ana")
     assert job.parameters == {
         "dataset": "garden",
@@ -125,7 +125,7 @@ def test_a_value_that_is_not_allowed_is_named(taught_site: Any, field: str, valu
 
 def test_the_curve_grows_while_the_job_runs(taught_site: Any) -> None:
     services = taught_site.services
-    job = start(taught_site)["adjust-state"]["data"]["job"]
+    job = start(taught_site)["adjust-subject"]["data"]["job"]
     context = resolve(services, HERE)
     assert context.version is not None
     settings = FinetuneSettings.of({"depth": "block", "epochs": 3})
@@ -180,7 +180,7 @@ def test_a_fine_tuned_version_tells_where_it_comes_from_and_leads_back(taught_si
     assert '"href": "/compare?dataset=garden&model=net@1&other=net@2"' in box
     assert shown["adjust-index"]["hidden"] is True  # both were applied to the dataset
     parent = text(show(taught_site, model="net@1")["adjust-made"])
-    assert "Fine-tuned from this version: " in parent
+    assert "Made from this version: " in parent
     assert '"href": "/adjust?dataset=garden&model=net@2"' in text(
         taught_site.ask("models-version.children", {"models-state.data": HERE})
     )
@@ -190,3 +190,113 @@ def test_a_version_that_was_not_applied_can_be_from_here(taught_site: Any) -> No
     watch(taught_site, "adjust-index.n_clicks")
     (job,) = taught_site.services.jobs.list()
     assert (job.kind, job.parameters) == ("index", HERE)
+
+
+def turn(
+    site: Any, changed: str, draft: Mapping[str, Any] | None = None, values: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    given = {"adjust-subject.data": HERE, "adjust-state.data": draft, "adjust-temperature.value": 1, **(values or {})}
+    answer: dict[str, Any] = site.post("adjust-state.data", given, changed).get_json()
+    return answer
+
+
+def foretell(site: Any, **draft: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = site.ask("adjust-effect.children", {"adjust-state.data": {**HERE, **draft}})
+    return answer
+
+
+def edit(name: str, column: str, value: object) -> list[dict[str, Any]]:
+    return [{"data": {"name": name}, "colId": column, "value": value}]
+
+
+def test_what_is_typed_into_the_table_stands_in_the_address(site: Any) -> None:
+    typed = {"adjust-grid.cellValueChanged": edit("iris", "threshold", "0.2")}
+    state = turn(site, "adjust-grid.cellValueChanged", None, typed)["response"]["adjust-state"]["data"]
+    assert state == {**HERE, "threshold": ["iris:0.2"]}
+    more = {"adjust-grid.cellValueChanged": edit("tulip", "share", 0.5)}
+    state = turn(site, "adjust-grid.cellValueChanged", state, more)["response"]["adjust-state"]["data"]
+    assert state == {**HERE, "threshold": ["iris:0.2"], "share": ["tulip:0.5"]}
+    emptied = {"adjust-grid.cellValueChanged": edit("iris", "threshold", "")}
+    state = turn(site, "adjust-grid.cellValueChanged", state, emptied)["response"]["adjust-state"]["data"]
+    assert state == {**HERE, "share": ["tulip:0.5"]}
+    wrong = {"adjust-grid.cellValueChanged": edit("iris", "share", 7)}
+    refused = turn(site, "adjust-grid.cellValueChanged", state, wrong)
+    assert "share of iris 7.0 is not allowed" in text(refused["sideUpdate"])
+    assert refused["response"]["adjust-state"]["data"] == state
+    reset = turn(site, "adjust-reset.n_clicks", state)["response"]
+    assert (reset["adjust-state"]["data"], reset["adjust-temperature"]["value"]) == (HERE, 1)
+
+
+def test_thresholds_and_shares_change_the_decisions_at_once(site: Any) -> None:
+    shown = foretell(site)
+    assert "75.00 %" in text(shown["adjust-effect"])  # of the 12 in test, the split that it did not learn from
+    rows = {row["name"]: row for row in shown["adjust-grid"]["rowData"]}
+    assert {name: (row["threshold"], row["share"]) for name, row in rows.items()} == dict.fromkeys(rows, (0.5, 0.3333))
+    # net@2 is 90 % sure of everything: where iris must only reach a twentieth of that, all is called iris.
+    greedy = foretell(site, threshold="iris:0.001")
+    rows = {row["name"]: row for row in greedy["adjust-grid"]["rowData"]}
+    samples = sum(row["samples"] for row in rows.values())
+    assert (rows["iris"]["after"], rows["tulip"]["after"]) == (samples, 0)
+    assert "33.33 %" in text(greedy["adjust-effect"])
+    assert "Class 'rose' is not known" in text(foretell(site, threshold="rose:0.3")["adjust-effect"])
+    assert "on 'nowhere' is not known; allowed: (all), test, train" in text(foretell(site, on="nowhere"))
+
+
+def test_the_temperature_is_calibrated_and_told(site: Any) -> None:
+    calibrated = turn(site, "adjust-calibrate.n_clicks", HERE, {"adjust-split.value": "(all)"})["response"]
+    temperature = calibrated["adjust-temperature"]["value"]
+    assert calibrated["adjust-state"]["data"] == {**HERE, "on": "(all)", "temperature": str(temperature)}
+    assert 0.05 < temperature < 2
+
+
+def test_a_version_that_was_not_applied_is_told_so(fresh_site: Any) -> None:
+    with fresh_site.services.database.write() as session:
+        for run in session.query(RunRow):
+            session.delete(run)
+    shown = foretell(fresh_site)
+    assert "net@2 was not applied to garden yet; index garden net@2" in text(shown["adjust-effect"])
+    assert shown["adjust-charts"]["hidden"] is True
+
+
+def test_saving_asks_a_worker_and_leads_to_the_version(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, dict[str, Any]]] = []
+
+    def call(task: str, payload: dict[str, Any], **_more: object) -> dict[str, Any]:
+        asked.append((task, payload))
+        return {"model": "net", "version": 3}
+
+    monkeypatch.setattr(site.services.engine, "call", call)
+
+    def save(**draft: Any) -> dict[str, Any]:
+        values = {"adjust-save.n_clicks": 1, "adjust-state.data": {**HERE, **draft}}
+        answer: dict[str, Any] = site.post("adjust-saved.children", values, "adjust-save.n_clicks").get_json()
+        return answer
+
+    assert "Nothing is adjusted yet" in text(save())
+    assert '"/adjust?dataset=garden&model=net@3"' in text(save(temperature="2", threshold="iris:0.25"))
+    ((task, payload),) = asked
+    assert (task, payload["model"]) == ("adjust_version", "net@2")
+    assert payload["adjustment"] == {"temperature": 2.0, "shift": [], "thresholds": [0.5, 0.25, 0.5]}
+    assert payload["measured"]["samples"] == 12  # the split that it did not learn from
+    assert set(payload["measured"]["after"]) == {"accuracy", "ece"}
+
+
+def test_an_adjusted_version_tells_what_was_changed(fresh_site: Any) -> None:
+    with fresh_site.services.database.write() as session:
+        row = session.query(VersionRow).filter_by(model="net", version=2).one()
+        row.notes = {
+            "adjustment": {"temperature": 1.5, "shift": [], "thresholds": [0.5, 0.25, 0.5]},
+            "adjusted": {
+                "dataset": "garden",
+                "split": "test",
+                "samples": 12,
+                "changed": 3,
+                "before": {"accuracy": 0.5, "ece": 0.2},
+                "after": {"accuracy": 0.75, "ece": 0.1},
+            },
+        }
+    box = text(show(fresh_site)["adjust-made"])
+    for words in ("net@2 is net@1, adjusted without training", "iris 0.25", "20.00 % → 10.00 %", "Go back to net@1"):
+        assert words in box
+    # Its own thresholds are what a new adjustment is held against.
+    assert '"0"' in text(foretell(fresh_site)["adjust-effect"])
