@@ -27,9 +27,10 @@ __all__ = [
     "teaching",
 ]
 
-_ALGORITHM = "finetune-1"
-DEPTHS: Mapping[str, float] = {"all": 2e-3, "block": 2e-3, "head": 1e-2}
-"""How much of the network learns, and the learning rate that is taken where none is given."""
+_ALGORITHM = "finetune-2"
+DEPTHS: Mapping[str, tuple[float, float]] = {"all": (3e-4, 1e-3), "block": (1e-3, 2e-3), "head": (1e-2, 1e-2)}
+"""How much of the network learns, and the learning rates that are taken where none is given: of classes alone, which
+few small steps teach, and of reasons, which need larger ones to be unlearnt."""
 _PROGRESS = "progress.json"
 _BOUNDS = {
     "learning_rate": (1e-7, 1.0),
@@ -49,25 +50,27 @@ class FinetuneSettings:
 
     Attributes:
         depth: Of `DEPTHS`: the whole network, its last block with the head, or the head.
-        learning_rate: Highest of a schedule that warms up and falls as a cosine (AdamW).
+        learning_rate: Highest of a schedule that warms up and falls as a cosine (AdamW); None for what suits the depth
+            and what is taught, see `rate`.
         epochs: Of the unchanged samples; fewer where nothing gets better any more, see `patience`.
-        batch: Samples of a step: half of them taught, half unchanged ones.
+        batch: Samples of a step, at most: half of them unchanged ones.
         replay: How many unchanged samples are learnt along, at most, so that nothing is forgotten.
         class_weights: Whether rare classes count as much as frequent ones.
-        must_not_look: Weight of the penalty on looking inside masks that say so; 0 leaves it out.
+        must_not_look: Weight of the penalty on looking inside masks that say so; 0 leaves it out. Its unit is the
+            squared gradient everywhere before the training: what is hardly looked at is hardly penalised.
         should_look: Weight of the penalty on looking outside masks that say where to; 0 leaves it out.
         patience: Epochs without anything better after which the training stops.
     """
 
     depth: str = "all"
-    learning_rate: float = DEPTHS["all"]
+    learning_rate: float | None = None
     epochs: int = 12
     batch: int = 32
     replay: int = 1000
     class_weights: bool = False
-    must_not_look: float = 10.0
+    must_not_look: float = 300.0
     should_look: float = 1.0
-    patience: int = 4
+    patience: int = 5
     seed: int = 0
 
     @classmethod
@@ -81,7 +84,6 @@ class FinetuneSettings:
         depth = kept.get("depth", "all")
         if depth not in DEPTHS:
             raise InvalidInput.choice("depth", depth, DEPTHS)
-        kept.setdefault("learning_rate", DEPTHS[depth])
         for name, value in kept.items():
             if name in _BOUNDS:
                 kept[name] = _bounded(name, value)
@@ -89,9 +91,17 @@ class FinetuneSettings:
             raise InvalidInput(f"class-weights {kept['class_weights']!r} is not allowed; give true or false")
         return cls(**kept)
 
+    def rate(self, reasons: bool) -> float:
+        """The learning rate.
+
+        Args:
+            reasons: Whether regions are taught too.
+        """
+        return DEPTHS[self.depth][reasons] if self.learning_rate is None else self.learning_rate
+
     def changed(self) -> dict[str, Any]:
         """What differs from the defaults: `of` makes the same of it."""
-        default = type(self)(depth=self.depth, learning_rate=DEPTHS[self.depth])
+        default = type(self)(depth=self.depth)
         values = {name: value for name, value in asdict(self).items() if value != getattr(default, name)}
         return values if self.depth == "all" else {"depth": self.depth, **values}
 

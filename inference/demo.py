@@ -12,7 +12,13 @@ PERSON = "demo"
 """Who gives the demo's feedback."""
 VERDICTS = 60
 """Of the first marked stars it is said that the mark is not the reason."""
-FINETUNE: Mapping[str, Any] = {"learning_rate": 6e-3, "epochs": 12, "batch": 64, "replay": 1275}
+FINETUNE: Mapping[str, Any] = {
+    "learning_rate": 6e-3,  # the network has learnt for a few epochs only, and for as many it learns on
+    "epochs": 12,
+    "batch": 64,
+    "replay": 1275,
+    "must_not_look": 100.0,
+}
 """How the demo's network learns from that, see `data.finetuning.FinetuneSettings`."""
 _PROJECTIONS = ("pca", "umap")
 _EXPLANATION = "gradcam"

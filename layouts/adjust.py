@@ -6,7 +6,7 @@ import dash_bootstrap_components as dbc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from data.finetuning import DEPTHS, FinetuneSettings
+from data.finetuning import FinetuneSettings
 from data.text import gettext as _
 from data.text import lazy
 from layouts import ids
@@ -68,7 +68,6 @@ def layout(**parameters: Any) -> Component:
 def _form() -> Component:
     default = FinetuneSettings()
     depths = [{"label": _(title), "value": depth} for depth, title in _DEPTH_TITLES.items()]
-    rates = ", ".join(f"{rate:g}" for rate in dict.fromkeys(DEPTHS.values()))
     return html.Div(
         [
             html.Div(
@@ -113,10 +112,7 @@ def _form() -> Component:
                                 _("Learning rate"),
                                 ids.ADJUST_RATE,
                                 None,
-                                _(
-                                    "Highest of the schedule. Empty: what suits the part that learns ({rates}).",
-                                    rates=rates,
-                                ),
+                                _("Highest of the schedule. Empty: what suits what learns and what is taught."),
                             ),
                             _number(
                                 _("Epochs, at most"),
@@ -140,7 +136,7 @@ def _form() -> Component:
                                 _("Samples a step"),
                                 ids.ADJUST_BATCH,
                                 default.batch,
-                                _("Half of them taught, half unchanged."),
+                                _("At most; half of them unchanged."),
                             ),
                             _number(
                                 _("Seed"), ids.ADJUST_SEED, default.seed, _("The same feedback gives the same weights.")

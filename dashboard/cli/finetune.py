@@ -15,7 +15,7 @@ from inference.class_names import class_names
 __all__ = ["register"]
 
 _DEFAULT = FinetuneSettings()
-_RATES = ", ".join(f"{rate:g} for {depth}" for depth, rate in DEPTHS.items())
+_RATES = ", ".join(f"{few:g} or {many:g} for {depth}" for depth, (few, many) in DEPTHS.items())
 
 
 def register(app: typer.Typer) -> None:
@@ -28,9 +28,11 @@ def finetune(
     dataset: DatasetArgument,
     model: ModelArgument,
     depth: Annotated[str, typer.Option(help="What learns: all, block (the last one) or head.")] = _DEFAULT.depth,
-    learning_rate: Annotated[float | None, typer.Option(help=f"Highest rate; default: {_RATES}.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help=f"Highest rate; default, without and with regions: {_RATES}.")
+    ] = None,
     epochs: Annotated[int, typer.Option(help="At most so many, of the unchanged samples.")] = _DEFAULT.epochs,
-    batch: Annotated[int, typer.Option(help="Samples of a step, half of them taught.")] = _DEFAULT.batch,
+    batch: Annotated[int, typer.Option(help="Samples of a step, at most; half of them unchanged.")] = _DEFAULT.batch,
     replay: Annotated[
         int, typer.Option(help="Unchanged samples that are learnt along, so that nothing is forgotten.")
     ] = _DEFAULT.replay,

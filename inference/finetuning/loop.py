@@ -33,6 +33,8 @@ __all__ = ["Tuned", "tune"]
 
 _WEIGHT_DECAY = 1e-4
 _WARM_UP = 10  # steps
+_REPEATS = 24  # how often a taught sample is shown in an epoch, at most
+_COUNTED = 8  # how often its class counts
 _LARGEST_GRADIENT = 1.0
 _SAVE_EVERY = 20.0  # seconds; a checkpoint changes nothing of what comes out
 _MEMORY_SHARE = 8
@@ -102,21 +104,25 @@ class _Training:
         self._learning = learning(network, version, settings.depth)
         self._version, self._material, self._settings, self._check = version, material, settings, check
         taught, unchanged = len(material.taught), len(material.unchanged)
-        self._taught_at_once = settings.batch // 2 if unchanged else settings.batch
-        self._unchanged_at_once = settings.batch - self._taught_at_once
-        self._steps_an_epoch = max(
-            -(-unchanged // self._unchanged_at_once) if unchanged else 0, -(-taught // self._taught_at_once)
-        )
+        self._unchanged_at_once = settings.batch // 2 if unchanged else 0
+        most = settings.batch - self._unchanged_at_once
+        self._steps_an_epoch = max(-(-unchanged // self._unchanged_at_once) if unchanged else 0, -(-taught // most))
+        self._taught_at_once = min(most, -(-taught * _REPEATS // self._steps_an_epoch))
+        # Classes of few samples that are shown again and again would be learnt by heart, and all else forgotten.
+        shown = self._taught_at_once * self._steps_an_epoch / max(taught, 1)
+        self._taught_weight = min(1.0, _COUNTED / shown)
         self._steps = self._steps_an_epoch * settings.epochs
-        self._weights = _class_weights(material, version.outputs) if settings.class_weights else None
-        self._optimiser = torch.optim.AdamW(
-            self._learning.values(), lr=settings.learning_rate, weight_decay=_WEIGHT_DECAY
+        marked = (settings.must_not_look > 0 and material.taught.must_not_look.any()) or (
+            settings.should_look > 0 and material.taught.should_look.any()
         )
+        self._rate = settings.rate(bool(marked))
+        self._weights = _class_weights(material, version.outputs) if settings.class_weights else None
+        self._optimiser = torch.optim.AdamW(self._learning.values(), lr=self._rate, weight_decay=_WEIGHT_DECAY)
         # Without a label the reason is asked of the class that the network gave before it learnt.
         given = self._logits(material.taught).argmax(1).cpu().numpy()
         self._explained = np.where(material.taught.targets == NO_CLASS, given, material.taught.targets)
-        self._unit = 1.0  # of the penalty, what it is before the training: so its weight means the same everywhere
-        self._unit = max(self._reasons(np.arange(taught))["wrong_reasons"] or 0.0, _TINY)
+        # The penalty's unit is all that the network looks at before: so its weight means the same for every network.
+        self._unit = max(self._reasons(np.arange(taught))["everywhere"] or 0.0, _TINY)
 
     def run(self, checkpoints: Checkpoints, progress: Callable[[int, int], None]) -> Tuned:
         settings = self._settings
@@ -186,30 +192,33 @@ class _Training:
     def _step(self, step: int) -> float:
         """One step of the optimiser; returns the loss before it."""
         for group in self._optimiser.param_groups:
-            group["lr"] = self._settings.learning_rate * _schedule(step, self._steps)
+            group["lr"] = self._rate * _schedule(step, self._steps)
         self._optimiser.zero_grad(set_to_none=True)
-        taught = self._drawn(_TAUGHT, len(self._material.taught), step, self._taught_at_once)
-        loss = self._learn_taught(taught)
-        if len(self._material.unchanged):
-            loss += self._learn_unchanged(
-                self._drawn(_UNCHANGED, len(self._material.unchanged), step, self._unchanged_at_once)
-            )
+        material = self._material
+        taught = self._drawn(_TAUGHT, len(material.taught), step, self._taught_at_once)
+        unchanged = self._drawn(_UNCHANGED, len(material.unchanged), step, self._unchanged_at_once)
+        taught_classes = self._taught_weight * int((material.taught.targets[taught] != NO_CLASS).sum())
+        labelled = max(taught_classes + len(unchanged), self._taught_weight)
+        loss = self._learn_taught(taught, labelled) + self._learn_unchanged(unchanged, labelled)
         if not math.isfinite(loss):
             raise self._diverged()
         nn.utils.clip_grad_norm_(self._learning.values(), _LARGEST_GRADIENT)
         self._optimiser.step()
         return loss
 
-    def _learn_taught(self, rows: np.ndarray) -> float:
-        """Adds the gradients of classes and reasons that were taught; returns their loss."""
+    def _learn_taught(self, rows: np.ndarray, labelled: float) -> float:
+        """Adds the gradients of classes and reasons that were taught; returns their loss.
+
+        Args:
+            labelled: Weight of all samples of the step that have a class: over these is the mean of the cross-entropy.
+        """
         examples = self._material.taught
-        labelled = max(int((examples.targets[rows] != NO_CLASS).sum()), 1)
         forbidden = max(int(examples.must_not_look[rows].any((1, 2)).sum()), 1)
         wanted = max(int(examples.should_look[rows].any((1, 2)).sum()), 1)
         total = 0.0
         for part in self._parts(rows):
             logits, penalties = self._asked(part)
-            loss = self._cross_entropy(logits, examples.targets[part]) / labelled
+            loss = self._taught_weight * self._cross_entropy(logits, examples.targets[part]) / labelled
             if "wrong_reasons" in penalties:
                 loss = loss + self._settings.must_not_look * penalties["wrong_reasons"].sum() / self._unit / forbidden
             if "outside_share" in penalties:
@@ -219,12 +228,12 @@ class _Training:
             total += float(loss.detach())
         return total
 
-    def _learn_unchanged(self, rows: np.ndarray) -> float:
+    def _learn_unchanged(self, rows: np.ndarray, labelled: float) -> float:
         examples = self._material.unchanged
         total = 0.0
         for part in self._parts(rows):
             logits = self._network(self._input(examples, part))
-            loss = self._cross_entropy(logits, examples.targets[part]) / len(rows)
+            loss = self._cross_entropy(logits, examples.targets[part]) / labelled
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
         return total
@@ -258,15 +267,16 @@ class _Training:
     def _measured(self) -> dict[str, float | None]:
         """Figures of the network as it is now; a figure for which there is no sample is None.
 
-        `score` is what the training makes small, on the samples held out and on what was taught: by the former alone
-        one could not tell that a reason was unlearnt, since they may have the same flaw as the data it came from.
+        `score` is what is wrong still, on the samples held out and of what was taught: by the former alone one could
+        not tell that a reason was unlearnt, since they may have the same flaw as the data it came from. It counts
+        errors and not their cross-entropy, which grows with a network's confidence while it gets more right.
         """
         material, settings = self._material, self._settings
         held, taught = self._classified(material.held_out), self._classified(material.taught)
         reasons = self._reasons(np.arange(len(material.taught)))
-        score = (held["loss"] or 0.0) + (taught["loss"] or 0.0)
-        score += settings.must_not_look * (reasons["wrong_reasons"] or 0.0) / self._unit
-        score += settings.should_look * (reasons["outside_share"] or 0.0)
+        score = sum(1 - found["accuracy"] for found in (held, taught) if found["accuracy"] is not None)
+        score += (reasons["inside_forbidden"] or 0.0) * (settings.must_not_look > 0)
+        score += (reasons["outside_share"] or 0.0) * (settings.should_look > 0)
         if not math.isfinite(score):
             raise self._diverged()
         return {
@@ -293,21 +303,22 @@ class _Training:
     def _reasons(self, rows: np.ndarray) -> dict[str, float | None]:
         """Means over the taught samples that have regions.
 
-        `inside_forbidden` is the share of the squared gradient of all log probabilities that lies inside "must not
-        look": unlike the penalty itself it does not depend on how steep the network is.
+        `everywhere` is the whole squared gradient of all log probabilities. `inside_forbidden` is the share of it that
+        lies inside "must not look": unlike the penalty itself it does not depend on how steep the network is.
         """
         examples = self._material.taught
-        found: dict[str, list[float]] = {"wrong_reasons": [], "inside_forbidden": [], "outside_share": []}
+        found: dict[str, list[float]] = {"everywhere": [], "inside_forbidden": [], "outside_share": []}
         marked = rows[(examples.must_not_look | examples.should_look)[rows].any((1, 2))]
         for part in self._parts(marked):
             images = self._input(examples, part).requires_grad_()
             logs = F.log_softmax(self._network(images.clone()), 1)
             forbidden, wanted = (masks[part].any((1, 2)) for masks in (examples.must_not_look, examples.should_look))
+            energy = squared_gradient(logs.sum(), images).detach()
+            everywhere = energy.sum((1, 2))
+            found["everywhere"] += everywhere.tolist()
             if forbidden.any():
-                energy = squared_gradient(logs.sum(), images).detach()
                 inside = (energy * self._tensor(examples.must_not_look[part])).sum((1, 2))
-                share = inside / energy.sum((1, 2)).clamp_min(_TINY)
-                found["wrong_reasons"] += inside[self._tensor(forbidden) > 0].tolist()
+                share = inside / everywhere.clamp_min(_TINY)
                 found["inside_forbidden"] += share[self._tensor(forbidden) > 0].tolist()
             if wanted.any():
                 targets = self._tensor(self._explained[part])
@@ -324,8 +335,7 @@ class _Training:
         return torch.cat(found)
 
     def _diverged(self) -> InvalidInput:
-        rate = self._settings.learning_rate
-        return InvalidInput(f"The training diverges at learning-rate {rate:g}; give a smaller one")
+        return InvalidInput(f"The training diverges at learning-rate {self._rate:g}; give a smaller one")
 
     def _tested(self) -> dict[str, float | None]:
         return {split: self._classified(examples)["accuracy"] for split, examples in self._material.tests.items()}
@@ -345,6 +355,8 @@ class _Training:
 
     def _drawn(self, stream: int, count: int, step: int, many: int) -> np.ndarray:
         """The rows of one step: all samples in a new order, again and again."""
+        if not many:
+            return np.empty(0, np.int64)
         places = np.arange(step * many, (step + 1) * many)
         orders = {
             turn: np.random.default_rng((self._settings.seed, stream, turn)).permutation(count)

@@ -40,6 +40,7 @@ VIEWS = {
     "inside": (f"/inside?{_DIGITS}&layer=block1&unit=3&steps=20", "#inside-recipe"),
     "path": (f"/path?{_DIGITS}&step=1", "#path-curve .main-svg"),
     "path, of two versions": (f"/path?{_DIGITS}&other={OLD}", ".path-common"),
+    "adjust": (f"/adjust?{_DIGITS}&temperature=1.5", "#adjust-reliability .main-svg"),
     "models": (f"/models?{_DIGITS}", ".layers"),
     "jobs": (f"/jobs?{_DIGITS}&job=1", ".job-log"),
     "no such page": ("/nowhere", ".state"),

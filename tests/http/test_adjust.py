@@ -23,9 +23,9 @@ FORM = {
     "adjust-epochs.value": 3,
     "adjust-batch.value": 32,
     "adjust-replay.value": 1000,
-    "adjust-must-not.value": 10,
+    "adjust-must-not.value": 300,
     "adjust-should.value": 1,
-    "adjust-patience.value": 4,
+    "adjust-patience.value": 5,
     "adjust-seed.value": 0,
     "adjust-weights.value": False,
 }

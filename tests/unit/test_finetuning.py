@@ -381,7 +381,7 @@ def test_training_that_diverges_says_so(world: World) -> None:
     )
     from inference.finetuning.checkpoint import Checkpoints
 
-    with pytest.raises(InvalidInput, match="diverges at learning-rate 0.002"):
+    with pytest.raises(InvalidInput, match="diverges at learning-rate 0.001"):
         loop.tune(network, version, material, _QUICK, Checkpoints(world.workspace.root / "finetunes" / "x"))
 
 
@@ -406,3 +406,5 @@ def test_settings_survive_being_written_down(given: dict[str, object]) -> None:
     settings = FinetuneSettings.of(given)
     assert FinetuneSettings.of(settings.changed()) == settings
     assert ("learning_rate" in settings.changed()) is False
+    assert settings.rate(reasons=False) <= settings.rate(reasons=True)
+    assert replace(settings, learning_rate=0.5).rate(reasons=True) == 0.5

@@ -55,8 +55,8 @@ def test_the_explanation_loss_unlearns_the_mark_and_plain_fine_tuning_does_not(
     for method, share in before.on_mark.items():
         assert taught.on_mark[method] <= 0.2 * share  # falls by 80 % at least
         assert taught.on_mark[method] <= 0.4 * plain.on_mark[method]
-    assert taught.unmarked >= plain.unmarked + 0.03
-    assert taught.marked >= plain.marked + 0.10
-    assert taught.stars >= plain.stars + 0.15
+    assert taught.marked >= plain.marked + 0.15
+    assert taught.stars >= plain.stars + 0.05
+    assert taught.unmarked >= plain.unmarked
     inside = [version.notes["finetune"]["metrics"]["after"]["must_not_look"] for version in versions]
     assert inside[1] < 0.05 * inside[0]
