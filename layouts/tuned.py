@@ -239,7 +239,10 @@ def _lineage(version: ModelVersion, parent: str) -> Component:
             ),
         ),
         (_("Epoch kept"), _("{n} of {total}", n=facts["epoch"], total=len(facts["curve"]))),
-        (_("Settings"), ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items() if value)),
+        (
+            _("Settings"),
+            ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items() if value is not None),
+        ),
         (_("Time"), _("{n} s", n=f"{facts['seconds']:,.0f}")),
     ]
     return html.Dl([part for name, value in pairs for part in (html.Dt(name), html.Dd(value))], className="pairs")

@@ -54,6 +54,7 @@ class Tuned:
             held out, `taught_accuracy`, the shares of the squared gradient inside the regions, `must_not_look` and
             `should_look`, and `score`, by which the best epoch is told.
         best: The epoch that was kept.
+        rate: The highest learning rate.
     """
 
     before: dict[str, float | None]
@@ -61,6 +62,7 @@ class Tuned:
     tested: dict[str, tuple[float | None, float | None]]
     curve: list[dict[str, float | None]]
     best: int
+    rate: float
 
 
 def tune(
@@ -160,7 +162,7 @@ class _Training:
                 self._learning[name].copy_(value)
         after = {name: curve[kept - 1][name] for name in before}
         now = self._tested()
-        return Tuned(before, after, {split: (tested[split], now[split]) for split in now}, curve, kept)
+        return Tuned(before, after, {split: (tested[split], now[split]) for split in now}, curve, kept, self._rate)
 
     def _save(self, checkpoints: Checkpoints, step: int, facts: Mapping[str, Any], best: Mapping[str, Tensor]) -> None:
         tensors: dict[str, Tensor] = {f"now/{name}": value for name, value in self._learning.items()}

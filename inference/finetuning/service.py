@@ -103,7 +103,7 @@ def finetune(
                 "dataset_digest": dataset.digest,
                 "events": list(taught.events),
                 "samples": _samples(taught, material),
-                "parameters": {**asdict(settings), "person": person},
+                "parameters": {**asdict(settings), "learning_rate": tuned.rate, "person": person},
                 "metrics": _metrics(tuned),
                 "curve": tuned.curve,
                 "epoch": tuned.best,

@@ -157,7 +157,7 @@ def test_a_fine_tuned_version_tells_where_it_comes_from_and_leads_back(taught_si
             "dataset_digest": "d" * 64,
             "events": list(range(1, 41)),
             "samples": {"taught": 40, "unchanged": 900, "held_out": 100},
-            "parameters": {"depth": "all", "must_not_look": 10.0, "person": None},
+            "parameters": {"depth": "all", "must_not_look": 0.0, "person": None},
             "metrics": {"before": {**figures, "test_accuracy": 0.5}, "after": after},
             "curve": [{**after, "epoch": 1.0, "score": 1.0}],
             "epoch": 1,
@@ -173,6 +173,7 @@ def test_a_fine_tuned_version_tells_where_it_comes_from_and_leads_back(taught_si
         "+25.0 points",
         "test samples right",
         "40 events: 1, 2, 3",
+        "must not look 0.0",
         "d" * 16,
     ):
         assert words in box

@@ -351,6 +351,7 @@ def test_contradicting_classes_leave_the_regions_and_one_class_alone_is_learnt(w
         "unknown": 0, "unchanged": 0, "held_out": 0,
     }  # fmt: skip
     assert facts["metrics"]["after"]["taught_accuracy"] is None
+    assert facts["parameters"]["learning_rate"] == _QUICK.rate(reasons=True)
     for row in range(4, 10):
         world.say(row, "star")
     only = world.tune(replace(_QUICK, replay=0, class_weights=True))
