@@ -66,7 +66,8 @@ def test_a_unit_is_looked_into(visit: Visit, tmp_path: Path) -> None:
 
 
 def test_an_image_that_forms_can_be_stopped(visit: Visit) -> None:
-    slowly = "steps=2048&rate=0.001&images=9"
+    # Without chance in it, so that it does not seem to have settled before the press.
+    slowly = "steps=2048&rate=0.001&images=9&jitter=0&rotation=0&scaling=0"
     page = visit.open(f"/inside?dataset=digits&model={NEW}&layer=block2&unit=1&{slowly}")
     page.locator("#inside-cancel").click()
     # Before its first picture there is nothing to tell a step of.
