@@ -7,6 +7,7 @@ import dash
 from dash.development.base_component import Component
 from flask import current_app, request
 
+from callbacks import attention as attention_callbacks
 from callbacks import browse as browse_callbacks
 from callbacks import compare as compare_callbacks
 from callbacks import datasets as datasets_callbacks
@@ -27,6 +28,7 @@ from data.errors import VitrineError
 from data.text import gettext as _
 from data.text import lazy
 from layouts import (
+    attention,
     browse,
     compare,
     datasets,
@@ -93,6 +95,7 @@ PAGES = (
     Page("try_it", "/try", lazy("Try"), "magic", try_it.layout, try_it_callbacks.register),
     Page("inside", "/inside", lazy("Inside"), "layers", inside.layout, inside_callbacks.register),
     Page("path", "/path", lazy("Decision"), "diagram-3", path.layout, path_callbacks.register),
+    Page("attention", "/attention", lazy("Attention"), "arrow-down-up", attention.layout, attention_callbacks.register),
     Page("compare", "/compare", lazy("Compare"), "arrow-left-right", compare.layout, compare_callbacks.register),
     Page(
         "feedback",
