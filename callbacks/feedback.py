@@ -22,6 +22,7 @@ from data.types import FeedbackEvent, FeedbackKind, parse_model_reference
 from layouts import ids
 from layouts.feedback import ANY, EVERYWHERE, FILTERS, KIND_TITLES, export_links, nothing, scopes, summary
 from layouts.parts import link, thumb_url
+from layouts.verdicts import CHOICE_TITLES
 
 __all__ = ["entry", "query_of", "register"]
 
@@ -156,6 +157,8 @@ def _what(event: FeedbackEvent) -> str:
     words = _(KIND_TITLES[event.kind.value])
     if event.kind is FeedbackKind.UNDO:
         words = f"{words} {event.undoes}"
+    elif event.choice:
+        words = f"{words}: {_(CHOICE_TITLES[event.choice]) if event.choice in CHOICE_TITLES else event.choice}"
     elif event.label:
         words = f"{words}: {event.label}"
     return words + (_(" (taken back)") if event.undone else "")

@@ -34,6 +34,7 @@ from data.selections import Selection
 from data.text import gettext as _
 from data.types import Run, Sample
 from inference.catalogue import explanation_key
+from inference.preprocessing import seen_part
 from layouts import ids
 from layouts.explained import PanelIds, probability_bars, problem, verdict
 from layouts.judging import class_options
@@ -266,6 +267,8 @@ def _shown(services: Services, context: PageContext, before: dict[str, Any] | No
         "run": context.run.id if context.run else None,
         "quick": classes if len(classes) <= 10 else [name for name, _p in tops.get("a", [])],
         "following": where.following[0] if where.following else None,
+        "size": [sample.width, sample.height],
+        "frame": [*_frame(context, sample)],
     }
     known = list(dict.fromkeys(c for run in runs.values() if run for c in run.classes)) or list(context.dataset.classes)
     shared = (
@@ -287,6 +290,13 @@ def _shown(services: Services, context: PageContext, before: dict[str, Any] | No
     )
     panels = [part for name, run in runs.items() for part in _panel(context, name, row, run, tops.get(name, []))]
     return (*shared, *panels)
+
+
+def _frame(context: PageContext, sample: Sample) -> tuple[float, float, float, float]:
+    """The part of the image that is shown, as shares of its sides: all of it where no network looks at it."""
+    if context.version is None:
+        return (0.0, 0.0, 1.0, 1.0)
+    return seen_part((sample.width, sample.height), context.version.preprocessing)
 
 
 def _top(services: Services, run: Run, row: int) -> list[tuple[str, float]]:

@@ -186,6 +186,17 @@ class FeedbackLog:
         with self.database.read() as session:
             return list(session.scalars(statement))
 
+    def tags(self, dataset: str) -> list[str]:
+        """Every tag that was given in the dataset, by name."""
+        statement = (
+            select(FeedbackRow.choice)
+            .distinct()
+            .where(FeedbackRow.dataset == dataset, FeedbackRow.kind == FeedbackKind.TAG.value)
+            .order_by(FeedbackRow.choice)
+        )
+        with self.database.read() as session:
+            return [tag for tag in session.scalars(statement) if tag]
+
     def standing(self, dataset: str) -> dict[int, Standing]:
         """What stands now on each sample that has feedback, by row."""
         undoing = aliased(FeedbackRow)

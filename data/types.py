@@ -3,6 +3,7 @@
 Everything here is small, immutable and free of behaviour that needs a database, a file or a tensor.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,7 @@ from data.masks import Region
 
 __all__ = [
     "INTERPOLATIONS",
+    "MENTION",
     "PRECISIONS",
     "TERMINAL_STATES",
     "Architecture",
@@ -258,6 +260,10 @@ class Projection:
     samples: int
     seconds: float
     created_at: datetime
+
+
+MENTION = re.compile(r"(?<![\w@])@(\w(?:[\w.-]{0,62}\w)?)")
+"""Somebody named in a comment, as @name."""
 
 
 class FeedbackKind(StrEnum):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from data.types import Preprocessing
 
-__all__ = ["resized", "to_array", "to_input_image", "to_input_mask", "to_picture", "to_pixels"]
+__all__ = ["resized", "seen_part", "to_array", "to_input_image", "to_input_mask", "to_picture", "to_pixels"]
 
 
 def to_input_image(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
@@ -71,6 +71,21 @@ def to_input_mask(mask: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
         region = region.resize(target, Image.Resampling.BILINEAR)
     shown: np.ndarray = np.asarray(_crop_centre(region, preprocessing.image_size)) > 0
     return shown
+
+
+def seen_part(size: tuple[int, int], preprocessing: Preprocessing) -> tuple[float, float, float, float]:
+    """The part of a picture that the network's input shows.
+
+    Args:
+        size: Width and height of the picture.
+
+    Returns:
+        Left, top, width and height as shares of the picture's sides; beyond [0, 1] where the input is wider.
+    """
+    width, height = _resized_size(size, preprocessing)
+    side = preprocessing.image_size
+    left, top = (_margin(max(full, side), side) - max(side - full, 0) // 2 for full in (width, height))
+    return left / width, top / height, side / width, side / height
 
 
 def to_pixels(image: Image.Image | np.ndarray, preprocessing: Preprocessing) -> np.ndarray:

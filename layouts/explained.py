@@ -46,10 +46,14 @@ class PanelIds:
     retry: str
 
 
-def panel(ids: PanelIds, hidden: bool = False) -> Component:
-    """The skeleton of one version's view: head, image with its map, probabilities, evidence."""
+def panel(ids: PanelIds, hidden: bool = False, marked: bool = False) -> Component:
+    """The skeleton of one version's view: head, image with its map, probabilities, evidence.
+
+    Args:
+        marked: Whether people mark regions on the map.
+    """
     image = html.Img(id=ids.image, className="picture", alt="", draggable="false")
-    stage = map_figure(image, ids.map, ids.files)
+    stage = map_figure(image, ids.map, ids.files, marked)
     reading = html.Div(
         [
             html.Div(id=ids.bars, className="bars-box"),

@@ -146,6 +146,11 @@ SAMPLE_ADVANCE = "sample-advance"
 SAMPLE_ACTION = "sample-action"
 SAMPLE_RECORDED = "sample-recorded"
 SAMPLE_HISTORY = "sample-history"
+SAMPLE_MARKS = "sample-marks"
+SAMPLE_MARKS_SHOWN = "sample-marks-shown"
+SAMPLE_TAG_INPUT = "sample-tag-input"
+SAMPLE_TAG = "sample-tag"
+SAMPLE_TAG_LIST = "sample-tag-list"
 SAMPLE_FACTS = "sample-facts"
 
 # try

@@ -8,10 +8,11 @@ from dash import html
 from dash.development.base_component import Component
 
 from data.text import gettext as _
-from data.types import FeedbackEvent, FeedbackKind
+from data.types import MENTION, FeedbackEvent, FeedbackKind
 from layouts import ids
 from layouts.explained import shortcut
 from layouts.parts import feedback_badge, icon
+from layouts.verdicts import CHOICE_TITLES, ROLE_TITLES, flag_reasons, marking, verdict_buttons
 
 __all__ = [
     "KIND_ICONS",
@@ -22,6 +23,7 @@ __all__ = [
     "judging",
     "quick_keys",
     "standing",
+    "tag_options",
     "what",
 ]
 
@@ -38,7 +40,7 @@ KIND_ICONS = {
 
 
 def judging() -> Component:
-    """The column beside the image: judgement, history, facts."""
+    """The column beside the image: judgement, the reason, history, facts."""
     return html.Aside(
         [
             html.Div(
@@ -47,7 +49,19 @@ def judging() -> Component:
                     html.Div(id=ids.SAMPLE_STANDING, className="standing", **{"aria-live": "polite"}),
                     _judgement_buttons(),
                     _relabel(),
-                    _comment(),
+                    _flagging(),
+                    _entry(
+                        ids.SAMPLE_TAG_INPUT, ids.SAMPLE_TAG, _("Tag"), "t", _("a word to find it by"), "bookmark", 64
+                    ),
+                    _entry(
+                        ids.SAMPLE_COMMENT_INPUT,
+                        ids.SAMPLE_COMMENT,
+                        _("Comment"),
+                        "m",
+                        _("what should others know? @name asks somebody"),
+                        "send",
+                        2000,
+                    ),
                     dbc.Switch(
                         id=ids.SAMPLE_ADVANCE,
                         label=_("Go to the next sample after a judgement"),
@@ -58,6 +72,15 @@ def judging() -> Component:
                     ),
                 ],
                 className="surface",
+            ),
+            html.Div(
+                [
+                    html.H2(_("The reason")),
+                    html.P(_("Does the map show a reason that is right for what it says?"), className="quiet"),
+                    verdict_buttons(),
+                    marking(),
+                ],
+                className="surface judging-reason",
             ),
             html.Div([html.H2(_("History")), html.Div(id=ids.SAMPLE_HISTORY)], className="surface"),
             html.Div([html.H2(_("Facts")), html.Div(id=ids.SAMPLE_FACTS)], className="surface"),
@@ -137,28 +160,38 @@ def _relabel() -> Component:
     )
 
 
-def _comment() -> Component:
+def _flagging() -> Component:
+    return html.Div(
+        [html.Span(_("Flag it as"), className="field-label"), flag_reasons()],
+        className="judgement-field",
+    )
+
+
+def _entry(box: str, button: str, title: str, key: str, hint: str, icon_name: str, longest: int) -> Component:
+    """A line of text to add to the sample."""
     return html.Div(
         [
-            dbc.Label([_("Comment"), " ", shortcut("m")], html_for=ids.SAMPLE_COMMENT_INPUT, className="field-label"),
+            dbc.Label([title, " ", shortcut(key)], html_for=box, className="field-label"),
             html.Div(
                 [
                     dbc.Input(
-                        id=ids.SAMPLE_COMMENT_INPUT,
-                        placeholder=_("what should others know?"),
+                        id=box,
+                        placeholder=hint,
                         size="sm",
-                        maxlength=2000,
+                        maxlength=longest,
                         autocomplete="off",
+                        **({"list": ids.SAMPLE_TAG_LIST} if box == ids.SAMPLE_TAG_INPUT else {}),
                     ),
                     html.Button(
-                        [icon("send"), html.Span(_("Add"))],
-                        id=ids.SAMPLE_COMMENT,
+                        [icon(icon_name), html.Span(_("Add"))],
+                        id=button,
                         className="btn btn-sm btn-outline-primary",
                     ),
                 ],
                 className="input-line",
-                **{"data-shortcut": "m"},
+                **{"data-shortcut": key},
             ),
+            html.Datalist(id=ids.SAMPLE_TAG_LIST) if box == ids.SAMPLE_TAG_INPUT else None,
         ],
         className="judgement-field",
     )
@@ -212,6 +245,11 @@ def class_options(classes: Sequence[str]) -> list[Component]:
     return [html.Option(value=name) for name in classes]
 
 
+def tag_options(tags: Sequence[str]) -> list[Component]:
+    """The tags that are in use, for the browser's own list below the input."""
+    return [html.Option(value=tag) for tag in tags]
+
+
 def history(events: Sequence[FeedbackEvent]) -> Component:
     """What people said about the sample, newest first."""
     if not events:
@@ -227,7 +265,8 @@ def _event(event: FeedbackEvent) -> Component:
             html.Div(
                 [
                     html.Div([html.Strong(event.person), " ", html.Span(what(event))]),
-                    html.Div(event.comment, className="history-comment") if event.comment else None,
+                    html.Div(_mentioning(event.comment), className="history-comment") if event.comment else None,
+                    html.Div(_marked(event), className="quiet history-when") if event.regions else None,
                     html.Div([_moment(event.at), version], className="quiet history-when"),
                 ]
             ),
@@ -238,16 +277,31 @@ def _event(event: FeedbackEvent) -> Component:
 
 def what(event: FeedbackEvent) -> str:
     """An event as the rest of a sentence that begins with the person's name."""
+    choice = _(CHOICE_TITLES[event.choice]) if event.choice in CHOICE_TITLES else event.choice
     sentences = {
         FeedbackKind.CONFIRM: _("confirmed {label}", label=event.label or _("the label")),
         FeedbackKind.RELABEL: _("relabelled it as {label}", label=event.label),
-        FeedbackKind.FLAG: _("flagged it"),
-        FeedbackKind.VERDICT: _("judged the reason"),
+        FeedbackKind.FLAG: _("flagged it: {reason}", reason=choice) if choice else _("flagged it"),
+        FeedbackKind.VERDICT: _("judged the reason: {verdict}", verdict=choice),
         FeedbackKind.TAG: _("tagged it {tag}", tag=event.choice),
         FeedbackKind.COMMENT: _("commented"),
         FeedbackKind.UNDO: _("took event {n} back", n=event.undoes),
     }
     return sentences[event.kind] + (_(" (taken back)") if event.undone else "")
+
+
+def _mentioning(comment: str) -> list[Component | str]:
+    """A comment with the people that it names set apart."""
+    parts = MENTION.split(comment)
+    return [html.Strong(f"@{part}", className="mention") if place % 2 else part for place, part in enumerate(parts)]
+
+
+def _marked(event: FeedbackEvent) -> str:
+    """Which regions came with a verdict, and how much of the image they are."""
+    return " · ".join(
+        f"{_(ROLE_TITLES[region.role])}: {100 * region.mask.area / (region.mask.width * region.mask.height):.1f} %"
+        for region in event.regions
+    )
 
 
 def _moment(at: datetime) -> Component:

@@ -69,12 +69,13 @@ class ControlIds:
     drawn: str
 
 
-def map_figure(image: Component, canvas: str, files: str) -> Component:
+def map_figure(image: Component, canvas: str, files: str, marked: bool = False) -> Component:
     """A picture with its map, the scale, the value under the pointer, and what can be done with it.
 
     Args:
         image: The picture that the map is laid over.
         canvas, files: Ids of the map and of what holds the links to its files.
+        marked: Whether regions that people mark are shown over it and can be drawn.
     """
     drawn = html.Canvas(
         id=canvas,
@@ -97,7 +98,20 @@ def map_figure(image: Component, canvas: str, files: str) -> Component:
         role="status",
     )
     return html.Figure(
-        [_stage([image, drawn], busy), _foot(html.Div(id=files, className="map-files"))], className="map"
+        [
+            _stage([image, drawn, *([_marks()] if marked else [])], busy),
+            _foot(html.Div(id=files, className="map-files")),
+        ],
+        className="map",
+    )
+
+
+def _marks() -> Component:
+    return html.Canvas(
+        className="picture-marks",
+        tabIndex="-1",
+        role="application",
+        **{"data-marks": "", "aria-label": _("Marked regions; while you draw, arrows move the brush and Space draws")},
     )
 
 

@@ -44,6 +44,8 @@ FEEDBACK = {
     "confirm": ("check2-circle", lazy("Confirmed")),
     "relabel": ("tag", lazy("Relabelled")),
     "flag": ("flag-fill", lazy("Flagged")),
+    "verdict": ("eye", lazy("Reason judged")),
+    "tag": ("bookmark", lazy("Tagged")),
     "comment": ("chat-left-text", lazy("Comment")),
 }
 # The icons that the pages use; their shapes come from Bootstrap's own file, see dashboard/vendor.py.
@@ -60,7 +62,7 @@ ICONS = frozenset(
         "exclamation-triangle", "exclamation-triangle-fill", "eye", "file-earmark-image", "filter", "flag",
         "flag-fill", "folder2-open", "fullscreen", "funnel", "gear", "graph-up", "grid", "grid-3x3-gap",
         "hand-index-thumb", "hourglass-split", "house", "image", "images", "inbox", "info-circle",
-        "journal-text", "kanban", "keyboard", "layers", "lightbulb", "list", "list-check", "list-task", "lock",
+        "journal-text", "pentagon", "kanban", "keyboard", "layers", "lightbulb", "list", "list-check", "list-task", "lock",
         "magic", "moon-stars", "pause-circle", "pencil", "pencil-square", "people", "person", "play-circle",
         "plus", "plus-circle", "puzzle", "question-circle", "search", "send", "shuffle", "slash-circle",
         "sliders", "sort-down", "sort-up", "speedometer2", "stars", "stop-circle", "sun", "table", "tag",

@@ -102,6 +102,8 @@ def layout(**parameters: Any) -> Component:
             dcc.Store(id=ids.SAMPLE_CHOSEN),
             dcc.Store(id=ids.SAMPLE_ACTION),
             dcc.Store(id=ids.SAMPLE_RECORDED),
+            dcc.Store(id=ids.SAMPLE_MARKS),
+            dcc.Store(id=ids.SAMPLE_MARKS_SHOWN),
             html.Div(id=ids.SAMPLE_MESSAGE),
             html.Div(
                 [
@@ -119,7 +121,7 @@ def layout(**parameters: Any) -> Component:
 def _looking(parameters: Mapping[str, Any]) -> Component:
     return html.Section(
         [
-            html.Div([panel(PANELS["a"]), panel(PANELS["b"], hidden=True)], className="looks"),
+            html.Div([panel(PANELS["a"], marked=True), panel(PANELS["b"], hidden=True)], className="looks"),
             html.Div(map_controls(CONTROLS, parameters), className="surface"),
             difference(PANELS["a"].map, PANELS["b"].map, PANELS["a"].image),
             method_grid(GRID, ids.SAMPLE_GRID_OPEN, parameters),

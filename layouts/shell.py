@@ -32,6 +32,9 @@ KIND_TITLES = {
 SCRIPT_WORDS = {
     "close": lazy("Close"),
     "undo": lazy("Undo"),
+    "marks-kept": lazy("Your marks are kept."),
+    "marks-unsaved": lazy("Marks are not kept yet: give a verdict or press “Keep the marks”."),
+    "marks-verdict": lazy("Say first whether the reason is right; the marks are kept with that verdict"),
     "map-value": lazy("{value} at column {x}, row {y}"),
 }
 

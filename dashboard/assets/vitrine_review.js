@@ -83,7 +83,7 @@
   const cells = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
   const element = (...parts) => window.React.createElement(...parts);
   const icon = (name) => element("span", { className: `icon icon-${name}`, "aria-hidden": "true" });
-  const kinds = { confirm: "check2-circle", relabel: "tag", flag: "flag-fill", comment: "chat-left-text", undo: "arrow-counterclockwise" };
+  const kinds = { confirm: "check2-circle", relabel: "tag", flag: "flag-fill", verdict: "eye", tag: "bookmark", comment: "chat-left-text", undo: "arrow-counterclockwise" };
 
   cells.FeedbackWhat = (cell) =>
     cell.data

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { changed, noUpdate, same } = window.vitrine;
+  const { changed, noUpdate, same, word } = window.vitrine;
   const pages = (window.dash_clientside.pages = window.dash_clientside.pages || {});
   const setProps = (id, props) => window.dash_clientside.set_props(id, props);
   const cause = () => (window.dash_clientside.callback_context.triggered[0] || {}).prop_id || "";
@@ -116,32 +116,59 @@
     return back ? (clicks || 0) + 1 : noUpdate();
   };
 
-  pages.sampleAction = (_confirm, _flag, _undo, chosen, _relabel, _relabelEnter, _comment, _commentEnter, label, comment, subject) => {
-    const nothing = [noUpdate(), noUpdate(), noUpdate()];
+  pages.sampleAction = (_confirm, _flag, _undo, chosen, _relabel, _relabelEnter, _comment, _commentEnter, _tag, _tagEnter, label, comment, tag, subject) => {
+    const nothing = [noUpdate(), noUpdate(), noUpdate(), noUpdate()];
     const act = (action) => ({ ...action, sample: subject.sample, at: Date.now() });
     if (!clicked() || !subject) {
       return nothing;
     }
     const by = cause().split(".")[0];
     if (by === "sample-chosen") {
-      return [act({ kind: "relabel", label: chosen.class }), noUpdate(), noUpdate()];
+      const { at: _at, ...action } = chosen;
+      return [act(action), noUpdate(), noUpdate(), noUpdate()];
     }
     const simple = { "sample-confirm": "confirm", "sample-flag": "flag", "sample-undo": "undo" }[by];
     if (simple) {
-      return [act({ kind: simple }), noUpdate(), noUpdate()];
+      return [act({ kind: simple }), noUpdate(), noUpdate(), noUpdate()];
     }
     if (by === "sample-relabel" || by === "sample-relabel-input") {
       leaveInput();
-      return [act({ kind: "relabel", label: label || "" }), "", noUpdate()];
+      return [act({ kind: "relabel", label: label || "" }), "", noUpdate(), noUpdate()];
     }
     leaveInput();
-    return [act({ kind: "comment", comment: comment || "" }), noUpdate(), ""];
+    if (by === "sample-tag" || by === "sample-tag-input") {
+      return [act({ kind: "tag", choice: tag || "" }), noUpdate(), noUpdate(), ""];
+    }
+    return [act({ kind: "comment", comment: comment || "" }), noUpdate(), "", noUpdate()];
   };
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("[data-class]");
-    if (button) {
-      setProps("sample-chosen", { data: { class: button.dataset.class, at: Date.now() } });
+    if (button && button.closest(".page-sample")) {
+      choose({ kind: "relabel", label: button.dataset.class });
+    }
+    const judged = event.target.closest && event.target.closest(".page-sample [data-judge]");
+    if (judged) {
+      const [kind, choice] = judged.dataset.judge.split(":");
+      kind === "verdict" ? giveVerdict(choice) : choose({ kind, choice });
+    }
+  });
+
+  const choose = (action) => setProps("sample-chosen", { data: { ...action, at: Date.now() } });
+
+  /* What is drawn goes with the verdict. */
+  function giveVerdict(choice) {
+    const { marks } = window.vitrine;
+    choose({ kind: "verdict", choice, regions: marks.regions() });
+    marks.kept();
+  }
+
+  document.addEventListener("vitrine-keep-marks", () => {
+    const given = document.querySelector(".page-sample [data-judge][aria-pressed=true]");
+    if (given) {
+      giveVerdict(given.dataset.judge.split(":")[1]);
+    } else if (document.querySelector(".page-sample")) {
+      window.dash_clientside.vitrine.showNotice({ text: word("marks-verdict"), kind: "info" });
     }
   });
 
