@@ -233,6 +233,6 @@ def test_an_unknown_kind_of_job_fails(context: WorkerContext) -> None:
     job = context.jobs.submit("dream", {}, "ada").id
     run_all(context)
     assert (
-        context.jobs.get(job).error
-        == "Jobs of kind 'dream' are not known; allowed: add, explain, index, inspect, project, train"
+        context.jobs.get(job).error == "Jobs of kind 'dream' are not known; "
+        "allowed: add, explain, finetune, index, inspect, project, train, verdicts"
     )
