@@ -15,7 +15,7 @@ from data.adjustments import Adjustment, Draft, expected_shares
 from data.errors import InvalidInput, NotFound, VitrineError
 from data.text import gettext as _
 from data.types import Dataset, Run
-from inference.adjusting import Effect, Evidence, effect, fit_temperature, measured, own_rule, read_evidence
+from inference.adjusting import Effect, Evidence, completed, effect, fit_temperature, measured, own_rule, read_evidence
 from layouts import ids
 from layouts.adjusting import ALL, AUTO, effect_cards, saved_line, split_options
 from layouts.figures.calibration import reliability
@@ -183,10 +183,10 @@ def _effects(
     context: PageContext, run: Run, evidence: Evidence, draft: Mapping[str, Any]
 ) -> tuple[Adjustment, Effect, Effect]:
     """The adjustment, and how the version does without and with it; its own thresholds stay where none are given."""
-    own = own_rule(context.version) if context.version else Adjustment()
     adjustment = Draft.of(draft).adjustment(run.classes, evidence.counts.tolist())
-    if not adjustment.thresholds and own.thresholds:
-        adjustment = Adjustment(adjustment.temperature, adjustment.shift, own.thresholds)
+    if context.version is None:
+        return adjustment, effect(evidence, Adjustment()), effect(evidence, adjustment)
+    own, adjustment = own_rule(context.version), completed(adjustment, context.version)
     return adjustment, effect(evidence, own, own), effect(evidence, adjustment, own)
 
 

@@ -6,6 +6,7 @@ It is what a fine-tune learns from and what a promotion gate measures attributio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from data.errors import InvalidInput
 from data.feedback import FeedbackLog, FeedbackQuery
 from data.masks import Mask, Role, union
 from data.types import FeedbackEvent, FeedbackKind, Verdict
@@ -90,4 +91,9 @@ def _newest(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
 
 
 def _together(verdicts: Iterable[FeedbackEvent], role: Role) -> Mask | None:
-    return union(region.mask for event in verdicts for region in event.regions if region.role is role)
+    masks = [(event, region.mask) for event in verdicts for region in event.regions if region.role is role]
+    try:
+        return union(mask for _event, mask in masks)
+    except InvalidInput as error:
+        event = masks[-1][0]
+        raise InvalidInput(f"{event.sample_id}: {error}; or take feedback {event.id} back") from error

@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 from data.finetuning import Teaching
 from data.text import gettext as _
 from data.text import ngettext
-from data.types import Job, JobState, ModelVersion
+from data.types import Job, JobState, ModelVersion, Verdict
 from layouts.figures.tuning import FIGURES, curves
 from layouts.jobs import live, outcome
 from layouts.parts import icon, link, number, percent, stat_card
@@ -20,6 +20,7 @@ __all__ = ["Made", "children_line", "curve_box", "made_box", "nothing_taught", "
 
 _GRAPH = {"height": "300px"}
 _SHOWN_EVENTS = 12
+_MARK = f"feedback add {{dataset}} SAMPLE --kind verdict --choice {Verdict.WRONG_REASON} --must-not-look MASK.png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +84,11 @@ def nothing_taught(taught: Teaching, dataset: str, reference: str) -> Component:
         [
             html.P(
                 _(
-                    "Nothing on this dataset teaches the version anything yet. Give a sample another class, or judge "
-                    "an explanation and mark where the model must not look."
+                    "Nothing on this dataset teaches the version anything yet. Give a sample another class on its "
+                    "page, or say on the command line where the model must not look, with an image of the region:"
                 )
             ),
+            html.Code(_MARK.format(dataset=dataset)),
             html.Div(
                 [
                     html.A(

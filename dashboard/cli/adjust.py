@@ -8,7 +8,7 @@ from dashboard.cli.runs import DatasetArgument, ModelArgument, require_run
 from dashboard.cli.terminal import terminal_of
 from data.adjustments import Draft
 from data.errors import InvalidInput
-from inference.adjusting import effect, fit_temperature, measured, own_rule, read_evidence
+from inference.adjusting import completed, effect, fit_temperature, measured, own_rule, read_evidence
 
 __all__ = ["register"]
 
@@ -46,10 +46,14 @@ def adjust(
     evidence = read_evidence(services.workspace, found, run, split)
     fitted = f"{fit_temperature(evidence)}" if temperature == _FIT else temperature
     draft = Draft.of({"temperature": fitted, "threshold": threshold, "share": share})
-    adjustment, own = draft.adjustment(run.classes, evidence.counts.tolist()), own_rule(version)
+    adjustment, own = completed(draft.adjustment(run.classes, evidence.counts.tolist()), version), own_rule(version)
     before, after = effect(evidence, own, own), effect(evidence, adjustment, own)
     facts = measured(found, split, evidence, before, after)
     if save:
+        if adjustment == own:
+            raise InvalidInput(
+                "Nothing is adjusted, so there is nothing to save; give --temperature, --threshold or --share"
+            )
         from inference.models import register_adjusted  # brings torch, which measuring can do without
 
         version = register_adjusted(services.workspace, services.models, version, adjustment, {"adjusted": facts})

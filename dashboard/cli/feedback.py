@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from dashboard.cli.runs import DatasetArgument
@@ -11,14 +12,18 @@ from dashboard.cli.terminal import terminal_of
 from data.errors import InvalidInput
 from data.export import export_feedback
 from data.feedback import FeedbackQuery
+from data.images import decode
+from data.masks import Mask, Region, Role
 from data.samples import View
-from data.types import FeedbackKind, FlagReason, Verdict
+from data.types import FeedbackKind, FlagReason, Sample, Verdict
 
 __all__ = ["register"]
 
 _CHOICE = (
     f"Of a verdict: {', '.join(Verdict)}; of a flag: {', '.join(FlagReason)}, or nothing; of a tag: the tag itself."
 )
+
+_MASK = "An image of the sample's size, black outside the region."
 
 _group = typer.Typer(no_args_is_help=True, help="Give, list, take back and export feedback.")
 
@@ -41,6 +46,8 @@ def add(
     label: Annotated[str | None, typer.Option(help="The right class, for relabel.")] = None,
     model: Annotated[str | None, typer.Option(help="MODEL or MODEL@VERSION that was looked at.")] = None,
     choice: Annotated[str | None, typer.Option(help=_CHOICE)] = None,
+    must_not_look: Annotated[Path | None, typer.Option(help=f"Of a verdict: where it must not look. {_MASK}")] = None,
+    should_look: Annotated[Path | None, typer.Option(help=f"Of a verdict: where it should look. {_MASK}")] = None,
     comment: Annotated[str, typer.Option(help="A remark.")] = "",
     person: PersonOption = None,
 ) -> None:
@@ -66,6 +73,11 @@ def add(
         version=version.version if version else None,
         label=label,
         choice=choice,
+        regions=[
+            _region(role, file, row.sample)
+            for role, file in ((Role.MUST_NOT_LOOK, must_not_look), (Role.SHOULD_LOOK, should_look))
+            if file is not None
+        ],
         comment=comment,
         shown_label=row.sample.label,
         shown_prediction=row.prediction,
@@ -115,6 +127,23 @@ def export(
     query = FeedbackQuery(dataset=dataset, kind=_kind(kind) if kind else None)
     count = export_feedback(terminal.services.feedback.stream(query), out)
     terminal.result({"out": str(out), "events": count}, f"{count:,} events written to {out}")
+
+
+def _region(role: Role, file: Path, sample: Sample) -> Region:
+    """The pixels of a picture that are not black."""
+    try:
+        pixels: np.ndarray = np.asarray(decode(file)).max(2) > 0
+    except InvalidInput as error:
+        raise InvalidInput(f"{file} {error}; give an image file") from error
+    height, width = pixels.shape
+    if (width, height) != (sample.width, sample.height):
+        raise InvalidInput(
+            f"{file} has {width} × {height} pixels, and {sample.sample_id} {sample.width} × {sample.height}; "
+            "draw the region on the sample's own image"
+        )
+    if not pixels.any():
+        raise InvalidInput(f"{file} is black all over, so it marks nothing; paint the region white")
+    return Region(role, Mask.of(pixels))
 
 
 def _kind(text: str) -> FeedbackKind:

@@ -6,13 +6,12 @@ from typing import Any
 import plotly.graph_objects as go
 
 from data.text import gettext as _
-from layouts.figures.theme import CATEGORIES, MUTED, base_layout
+from layouts.figures.theme import CATEGORIES, GRID, MUTED, base_layout
 
 __all__ = ["Curve", "reliability"]
 
 Curve = tuple[Sequence[float], Sequence[float], Sequence[float]]
 """Of each bin the mean confidence, the share that is right, and the share of the samples, all in [0, 1]."""
-_GRID = "rgba(128,134,142,0.22)"
 
 
 def reliability(before: Curve, after: Curve) -> go.Figure:
@@ -26,7 +25,7 @@ def reliability(before: Curve, after: Curve) -> go.Figure:
         _line(after, _("after"), CATEGORIES[0], "circle", "solid"),
     ]
     axis: dict[str, Any] = {
-        "gridcolor": _GRID, "zeroline": False, "fixedrange": True, "automargin": True, "range": [-0.03, 1.05],
+        "gridcolor": GRID, "zeroline": False, "fixedrange": True, "automargin": True, "range": [-0.03, 1.05],
         "tickformat": ".0%", "nticks": 5,
     }  # fmt: skip
     return go.Figure(

@@ -7,7 +7,18 @@ import plotly.graph_objects as go
 from data.text import current_language, lazy
 from data.text import gettext as _
 
-__all__ = ["CATEGORIES", "MAX_CATEGORIES", "MUTED", "RIGHT", "SCALE", "WRONG", "base_layout", "category", "plot_words"]
+__all__ = [
+    "CATEGORIES",
+    "GRID",
+    "MAX_CATEGORIES",
+    "MUTED",
+    "RIGHT",
+    "SCALE",
+    "WRONG",
+    "base_layout",
+    "category",
+    "plot_words",
+]
 
 # Okabe and Ito's colours, which people with any colour vision tell apart, without black and with their yellow darkened
 # for a white page; then a second round of darker and lighter tones, drawn with another symbol.
@@ -18,6 +29,7 @@ _SYMBOLS = ("circle", "diamond")
 MAX_CATEGORIES = len(CATEGORIES) * len(_SYMBOLS)
 RIGHT, WRONG, MUTED = "#5B8DB8", "#D55E00", "#9AA0A6"
 SCALE = "Viridis"
+GRID = "rgba(128,134,142,0.22)"
 # What the buttons of a plot are called by Plotly, word for word.
 _BUTTONS = (
     lazy("Lasso Select"),

@@ -7,11 +7,10 @@ import plotly.graph_objects as go
 
 from data.text import gettext as _
 from data.text import lazy
-from layouts.figures.theme import CATEGORIES, base_layout
+from layouts.figures.theme import CATEGORIES, GRID, base_layout
 
 __all__ = ["FIGURES", "curves"]
 
-_GRID = "rgba(128,134,142,0.22)"
 FIGURES: Mapping[str, str] = {
     "validation_accuracy": lazy("held-out samples right"),
     "taught_accuracy": lazy("taught samples right"),
@@ -51,7 +50,7 @@ def curves(before: Mapping[str, Any], curve: Sequence[Mapping[str, Any]], kept: 
                 hovertemplate=_("epoch %{x}: %{y:.1%}") + "<extra>%{fullData.name}</extra>",
             )
         )
-    axis: dict[str, Any] = {"gridcolor": _GRID, "zeroline": False, "fixedrange": True, "automargin": True}
+    axis: dict[str, Any] = {"gridcolor": GRID, "zeroline": False, "fixedrange": True, "automargin": True}
     figure = go.Figure(
         lines,
         base_layout(

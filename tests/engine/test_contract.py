@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from data.masks import Mask
+
 pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("engine")]
 
 # What a network's code prints must never get into a command's result.
@@ -198,11 +200,21 @@ def test_feedback_is_given_listed_taken_back_and_exported(indexed: CommandLine) 
     verdict = indexed.result(*judged, "--choice", "right_for_the_wrong_reason")["feedback"]
     assert (verdict["kind"], verdict["choice"]) == ("verdict", "right_for_the_wrong_reason")
     assert "allowed: " in indexed.refused(*judged, "--choice", "splendid")
+    marked = np.zeros((8, 8), np.uint8)
+    marked[6:, 5:] = 255
+    Image.fromarray(marked).save(indexed.folder / "corner.png")
+    regions = ("--choice", "artefact", "--must-not-look", "corner.png")
+    (region,) = indexed.result(*judged, *regions)["feedback"]["regions"]
+    assert (region["role"], region["mask"]["height"], region["mask"]["width"]) == ("must_not_look", 8, 8)
+    assert np.array_equal(Mask(**region["mask"]).pixels(), marked > 0)
+    assert "none.png cannot be read" in indexed.refused(*judged, *regions[:3], "none.png")
+    Image.fromarray(marked[:5]).save(indexed.folder / "other.png")
+    assert "has 8 × 5 pixels, and green/1.png 8 × 8" in indexed.refused(*judged, *regions[:3], "other.png")
     for ending in ("csv", "jsonl", "parquet"):
         exported = indexed.result("feedback", "export", "--out", f"events.{ending}")
-        assert exported == {"out": f"events.{ending}", "events": 3}
+        assert exported == {"out": f"events.{ending}", "events": 4}
     lines = (indexed.folder / "events.jsonl").read_text().splitlines()
-    assert [json.loads(line)["kind"] for line in lines] == ["relabel", "undo", "verdict"]
+    assert [json.loads(line)["kind"] for line in lines] == ["relabel", "undo", "verdict", "verdict"]
 
 
 def test_jobs_tell_what_was_done(indexed: CommandLine) -> None:
