@@ -63,11 +63,13 @@ def test_an_address_shows_a_colleague_the_same(visits: NewVisit) -> None:
     page = visits().open(f"/embedding?dataset=digits&model={NEW}")
     page.get_by_label("Split").select_option("test")
     page.get_by_label("Colour by").select_option("outcome")
-    draw_lasso(page, HALF)
     heading = page.locator("#embedding-panel h2")
-    expect(heading).to_have_text(re.compile(r"^[\d,]+ selected$"))
-    selected = str(heading.text_content())  # also while a slow answer covers the panel
+    expect(heading).to_have_text("500 selected")  # the whole split
+    draw_lasso(page, HALF)
     expect(page).to_have_url(re.compile("lasso="))
+    expect(heading).not_to_have_text("500 selected")
+    selected = str(heading.text_content())  # also while a slow answer covers the panel
+    assert re.fullmatch(r"\d+ selected", selected)
     page.mouse.move(*places_in_plot(page, ((0.8, 0.5),))[0])
     page.mouse.wheel(0, -240)
     expect(page).to_have_url(re.compile("camera="))
